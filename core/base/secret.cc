@@ -1,0 +1,13 @@
+#include "core/base/secret.h"
+
+#include <sodium.h>
+
+namespace ntsd {
+
+void Wipe(ByteSpan memory) { sodium_memzero(memory.data(), memory.size()); }
+
+bool EqualInConstantTime(ByteView a, ByteView b) {
+  return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace ntsd
