@@ -4,6 +4,9 @@
 // Memory: a set lives until no reader pins it; then its keys are wiped. A reader pins for the length of one batch, so a
 //         retired key is gone within one batch of the slowest reader. A sleeping worker pins nothing.
 //
+// Pin after the batch was received, not before: a cookie in it was then sealed with a set that was published before the
+// pin, so the pinned set is that one or a newer one, and knows the key.
+//
 // Proof. A pin stores the set's address in the reader's slot and then looks again whether that set is still the
 // current one. The keeper stores the new set as current and then looks into all slots. Both pairs are sequentially
 // consistent, so in their single total order either the reader's store comes before the keeper's look, and the keeper

@@ -1,17 +1,18 @@
 // The master keys that seal and open cookies, as one immutable set (RFC 8915 §6).
 //
 // Threads: never changes once it is made; KeyRing publishes it.
-// Memory: the keys stand in locked pages that are left out of core dumps (libsodium) and are wiped when the set goes.
-// Errors: Make() gives nothing when the machine has no locked memory left and `lock` was asked for.
+// Memory: the keys stand alone in read-only pages between guard pages, left out of core dumps, locked as far as the
+//         machine allows, and are wiped when the set goes. libsodium is initialised on first use; nobody calls it
+//         before.
+// Errors: Make() gives nullptr when `lock` was asked for and the kernel does not lock the pages (RLIMIT_MEMLOCK).
+//         With lock = false it is tried all the same, and a refusal is no error.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
-#include "core/base/expected.h"
 #include "core/base/secret.h"
 #include "core/base/time.h"
 #include "core/crypto/prepared_key.h"
@@ -63,18 +64,18 @@ class KeySet {
     }
     return nullptr;
   }
-  // A hash over ids, AEADs and keys of the whole ring, to compare hosts; tells nothing about the keys.
+  // A hash over ids, AEADs and keys of the whole ring and which one seals, to compare hosts; tells nothing about the
+  // keys.
   std::uint64_t fingerprint() const { return fingerprint_; }
 
  private:
   KeySet() = default;
 
-  Entry* entries_ = nullptr;  // in locked memory, read only after Make()
+  Entry* entries_ = nullptr;  // in guarded memory, read only after Make()
   std::size_t entry_count_ = 0;
   std::size_t current_index_ = 0;
   std::uint64_t generation_ = 0;
   std::uint64_t fingerprint_ = 0;
-  bool locked_ = false;
 };
 
 }  // namespace ntsd
