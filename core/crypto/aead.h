@@ -38,9 +38,12 @@ std::string_view AeadName(AeadId aead);
 
 constexpr std::size_t AeadKeySize(AeadId aead) {
   switch (aead) {
-    case AeadId::kAesSivCmac256: return 32;
-    case AeadId::kAesSivCmac512: return 64;
-    case AeadId::kAes128GcmSiv: return 16;
+    case AeadId::kAesSivCmac256:
+      return 32;
+    case AeadId::kAesSivCmac512:
+      return 64;
+    case AeadId::kAes128GcmSiv:
+      return 16;
   }
   return 0;
 }
