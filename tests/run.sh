@@ -1,0 +1,228 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs the tests. The last line of its output is `N passed, N failed`.
+#
+#   tests/run.sh                    everything that one change needs; under 25 minutes on two cores from nothing
+#   tests/run.sh --full             that, and the thread sanitizer, a clang build, clang-tidy, and longer fuzzing
+#
+# Options narrow it to parts, and add up when several are given:
+#   --unit                          unit tests, with the address and undefined-behaviour sanitizers
+#   --interop                       whole programs: real peers (tests/interop) and the system (tests/system)
+#   --sanitize                      unit tests under the address sanitizer and under the thread sanitizer
+#   --fuzz-seconds N                seconds for each fuzz target (10; --full 60; 0 leaves fuzzing out)
+#
+# Every step keeps its output in build/logs; a step that fails shows the end of it. ccache is used where it is installed.
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+logs=$root/build/logs
+python=/usr/bin/python3
+
+passed=0 failed=0 skipped=0
+want_all=true want_unit=false want_interop=false want_sanitize=false want_full=false
+fuzz_seconds=
+
+Usage() { sed -n '2,/^set/p' "${BASH_SOURCE[0]}" | sed -n 's/^# \{0,1\}//p'; }
+
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --unit) want_unit=true want_all=false ;;
+    --interop) want_interop=true want_all=false ;;
+    --sanitize) want_sanitize=true want_all=false ;;
+    --full) want_full=true ;;
+    --fuzz-seconds)
+      if ! [[ ${2:-} =~ ^[0-9]+$ ]]; then echo "run.sh: --fuzz-seconds takes a number" >&2; exit 2; fi
+      fuzz_seconds=$2
+      shift
+      ;;
+    -h | --help) Usage; exit 0 ;;
+    *) echo "run.sh: unknown option $1" >&2; Usage >&2; exit 2 ;;
+  esac
+  shift
+done
+if $want_all || $want_full; then want_all=true want_unit=true want_interop=true; fi
+if $want_full; then want_sanitize=true; fi
+fuzz_seconds=${fuzz_seconds:-$($want_full && echo 60 || echo 10)}
+
+mkdir -p "$logs"
+# The unit tests' and the programs' own word on what the sanitizers do when they find something.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+export PYTHONDONTWRITEBYTECODE=1
+
+# Step TITLE LOG COMMAND…: runs the command with its output in LOG and says how it went and how long it took. A command that
+# knows its cases leaves "passed failed skipped" in counts; any other counts as one.
+Step() {
+  local title=$1 log=$logs/$2.log status seconds=$SECONDS step_passed step_failed step_skipped
+  shift 2
+  printf '%-58s' "$title"
+  counts=
+  "$@" >"$log" 2>&1
+  status=$?
+  seconds=$((SECONDS - seconds))
+  read -r step_passed step_failed step_skipped <<<"${counts:-$((status == 0)) $((status != 0)) 0}"
+  # A run that failed without a failed case, a crash of the runner for example, has failed all the same.
+  if [[ $status != 0 && $step_failed == 0 ]]; then step_failed=1; fi
+  passed=$((passed + step_passed)) failed=$((failed + step_failed)) skipped=$((skipped + step_skipped))
+  if [[ $step_failed == 0 ]]; then
+    printf 'ok      %4d s  %s\n' "$seconds" "${counts:+$step_passed passed}$([[ $step_skipped == 0 ]] || echo ", $step_skipped skipped")"
+    if [[ $step_skipped != 0 ]]; then grep -h '^SKIPPED' "$log" | sort -u | head -n 12 | sed 's/^/    /'; fi
+    return 0
+  fi
+  printf 'FAILED  %4d s  %s\n' "$seconds" "${counts:+$step_passed passed, $step_failed failed}"
+  echo "    the end of build/logs/${log##*/}:"
+  tail -n 40 "$log" | sed 's/^/    | /'
+  return 1
+}
+
+# Says that a step cannot run here, and why. It counts as skipped.
+Skip() {
+  printf '%-58sskipped         %s\n' "$1" "$2"
+  skipped=$((skipped + 1))
+}
+
+# The counts of a JUnit file, which both ctest and pytest write, as "passed failed skipped".
+ReadCounts() {
+  counts=$("$python" - "$1" <<'PYTHON'
+import sys
+import xml.etree.ElementTree
+
+tree = xml.etree.ElementTree.parse(sys.argv[1])
+suites = list(tree.iter("testsuite"))
+total, bad, skipped = (
+    sum(int(suite.get(name, 0)) for suite in suites for name in names)
+    for names in (("tests",), ("failures", "errors"), ("skipped", "disabled"))
+)
+print(total - bad - skipped, bad, skipped)
+PYTHON
+  )
+}
+
+launcher=()
+if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+
+# The newest clang is not always the one of the presets: any release that packages.sh installs will do.
+LlvmTool() {
+  local version
+  for version in 14 19 18 17; do
+    if command -v "$1-$version" >/dev/null; then command -v "$1-$version"; return; fi
+  done
+  return 1
+}
+
+# Build PRESET [TARGET…]
+Build() {
+  local preset=$1 compiler=()
+  shift
+  case $preset in clang | fuzz) compiler=(-DCMAKE_CXX_COMPILER="$(LlvmTool clang++)") ;; esac
+  cmake --preset "$preset" "${launcher[@]}" "${compiler[@]}" && cmake --build "build/$preset" ${1:+--target "$@"}
+}
+
+# UnitTests PRESET [CTEST-ARGUMENT…]
+UnitTests() {
+  local preset=$1 junit=$logs/unit-$1.xml status
+  shift
+  rm -f "$junit"
+  ctest --test-dir "build/$preset" --no-tests=error --output-on-failure -j "$(nproc)" --output-junit "$junit" "$@"
+  status=$?
+  if [[ -e $junit ]]; then ReadCounts "$junit"; fi
+  return $status
+}
+
+# Programs NAME PRESET PATH…: pytest over these paths with the programs of that preset.
+Programs() {
+  local junit=$logs/$1.xml preset=$2 status enter=()
+  shift 2
+  # The tests make network namespaces: as an ordinary user, inside a user namespace where the system allows one. Where it does
+  # not, they skip themselves and say so.
+  if [[ $(id -u) != 0 ]] && unshare --user --map-root-user --net true 2>/dev/null; then enter=(unshare --user --map-root-user --net); fi
+  rm -f "$junit"
+  NTSD_BUILD=$preset "${enter[@]}" "$python" -m pytest -p no:cacheprovider -q -rs --junitxml="$junit" "$@"
+  status=$?
+  if [[ -e $junit ]]; then ReadCounts "$junit"; fi
+  return $status
+}
+
+SourceFiles() { git ls-files '*.cc' '*.h' 2>/dev/null | grep . || find core ke server bench tests -name '*.cc' -o -name '*.h'; }
+
+FormatCheck() { SourceFiles | xargs clang-format-14 --dry-run -Werror; }
+
+Tidy() {
+  local tidy
+  tidy=$(LlvmTool clang-tidy) || return 1
+  SourceFiles | grep '\.cc$' | xargs -P "$(nproc)" -n 4 "$tidy" -p build/clang --quiet
+}
+
+# One fuzz target: its own corpus is read, new finds go to build, a crash stays there to be looked at.
+Fuzz() {
+  local target=$1 name=${1##*/} found seeds
+  found=$root/build/fuzz/found/$name
+  seeds=$root/tests/fuzz/corpus/${name#fuzz_}
+  mkdir -p "$found"
+  "$target" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=4096 -print_final_stats=1 \
+    -artifact_prefix="$root/build/fuzz/crash-$name-" "$found" $([[ -d $seeds ]] && echo "$seeds")
+}
+
+FuzzTargets() { find build/fuzz -type f -executable -name 'fuzz_*' -not -path '*/CMakeFiles/*' | sort; }
+
+Install() { deploy/packages.sh build tests; }
+Peers() { deploy/peers.sh chrony && deploy/peers.sh ntpsec; }
+
+Finish() {
+  local status=0
+  echo
+  echo "Whole run: $((SECONDS / 60)) min $((SECONDS % 60)) s; logs in build/logs${1:+; $1}"
+  if [[ $skipped != 0 ]]; then echo "$skipped skipped, for the reasons given above"; fi
+  if [[ $failed != 0 ]]; then status=1; fi
+  echo "$passed passed, $failed failed"
+  exit $status
+}
+
+echo "Tests of ntsd on $(nproc) CPUs, as $(id -un), $(date -u '+%Y-%m-%d %H:%M UTC')"
+Step "Install what is missing" packages Install || Finish "nothing was tested"
+
+if $want_interop; then
+  Step "Build release" build-release Build release programs && release_built=true || release_built=false
+fi
+if $want_unit || $want_sanitize; then
+  if Step "Build with address and undefined-behaviour sanitizers" build-asan Build asan; then
+    Step "Unit tests under these sanitizers" unit-asan UnitTests asan
+  fi
+fi
+if $want_sanitize; then
+  if Step "Build with the thread sanitizer" build-tsan Build tsan; then
+    Step "Unit tests under the thread sanitizer" unit-tsan UnitTests tsan
+  fi
+fi
+if $want_interop && $release_built; then
+  if Step "Unpack the peers, chronyd and ntpd" peers Peers; then
+    Step "Interoperation with real peers" interop Programs interop release tests/interop
+  fi
+  if [[ -x build/asan/bin/ntsd ]] && ($want_unit || $want_sanitize); then
+    Step "The whole system, with sanitizers" system Programs system asan tests/system
+  else
+    Step "The whole system" system Programs system release tests/system
+  fi
+fi
+if $want_all; then
+  Step "Include rule and house rules" include-rule Programs include-rule release tests/include_rule_test.py
+  if command -v clang-format-14 >/dev/null; then
+    Step "clang-format" clang-format FormatCheck
+  else
+    Skip "clang-format" "only clang-format 14 lays out the code exactly so"
+  fi
+fi
+if $want_full; then
+  if Step "Build with clang" build-clang Build clang; then
+    Step "Unit tests, built by clang" unit-clang UnitTests clang
+    Step "clang-tidy" clang-tidy Tidy
+  fi
+fi
+if $want_all && [[ $fuzz_seconds != 0 ]]; then
+  if Step "Build the fuzz targets" build-fuzz Build fuzz fuzz_targets; then
+    for target in $(FuzzTargets); do
+      Step "Fuzz ${target##*/fuzz_} for $fuzz_seconds s" "fuzz-${target##*/}" Fuzz "$target"
+    done
+  fi
+fi
+Finish
