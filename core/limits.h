@@ -34,6 +34,11 @@ inline constexpr std::size_t kSendGroupSizeMax = 4;
 inline constexpr std::size_t kCookieSizeMax = 164;
 // Keys in one ring: future, current and past ones. Bounds `keys.keep`.
 inline constexpr std::size_t kKeysPerRingMax = 32;
+// Ids of revoked keys that are remembered, so that none comes back from an old file. Revoking is done by hand; beyond this
+// many the oldest are forgotten.
+inline constexpr std::size_t kRevokedKeysMax = 4096;
+// Octets of a key file: every key and every revoked id, with room for comments.
+inline constexpr std::size_t kKeyFileSizeMax = 128 * 1024;
 // Threads that may pin the key ring: NTP workers, KE workers, control.
 inline constexpr std::size_t kKeyRingReadersMax = 1024;
 
@@ -45,6 +50,7 @@ inline constexpr std::size_t kKeRequestSizeMax = 4096;
 inline constexpr std::size_t kKeResponseSizeMax = 2047;
 inline constexpr std::size_t kKeCookieCount = 8;
 
+static_assert(kKeysPerRingMax * 160 + kRevokedKeysMax * 18 + 1024 <= kKeyFileSizeMax);
 static_assert(kReplySizeMax <= kRequestSizeMax);
 static_assert(kSendGroupSizeMax <= kBatchSizeMax);
 static_assert(kKeRequestSizeMax >= 1024);
