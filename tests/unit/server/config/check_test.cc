@@ -1,0 +1,112 @@
+#include "server/config/check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/unit/server/config/config_text.h"
+
+namespace ntsd {
+namespace {
+
+using ::ntsd::testing::Complaints;
+using ::ntsd::testing::Good;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kBoth[] = "[[ntp]]\nlisten = [\"127.0.0.1:11123\"]\n[[ke]]\n";
+
+TEST(CheckConfig, WantsSomethingToServe) {
+  EXPECT_THAT(Complaints(""), ElementsAre("ntsd.toml: neither [[ntp]] nor [[ke]]: there is nothing to serve; add at "
+                                          "least one of the two tables"));
+  EXPECT_THAT(Complaints("[[ntp]]\n"), IsEmpty());
+  EXPECT_THAT(Complaints("[[ke]]\n"), IsEmpty());
+}
+
+TEST(CheckConfig, RefusesAPortWhereNothingAnswers) {
+  EXPECT_THAT(Complaints(kBoth, {"ke[0].ntp-port=123"}),
+              ElementsAre(HasSubstr("--set ke[0].ntp-port=123: ke[0].ntp-port: no [[ntp]] table listens on port 123")));
+  EXPECT_THAT(Complaints(kBoth, {"ke[0].ntp-port=11123"}), IsEmpty());
+  EXPECT_THAT(Complaints("[[ke]]\n", {"ke[0].ntp-port=11123"}), IsEmpty()) << "this host is NTS-KE only";
+  EXPECT_THAT(Complaints(kBoth, {"ke[0].ntp-port=123", "ke[0].ntp-server=ntp.example.com"}), IsEmpty())
+      << "another host may listen there";
+}
+
+TEST(NtpPortFor, IsTheFirstListenersUnlessNamed) {
+  const Config both = Good(kBoth);
+  EXPECT_EQ(NtpPortFor(both, both.ke[0]), 11123);
+  const Config only_ke = Good("[[ke]]\n");
+  EXPECT_EQ(NtpPortFor(only_ke, only_ke.ke[0]), 123);
+  const Config named = Good("[[ke]]\nntp-port = 124\n");
+  EXPECT_EQ(NtpPortFor(named, named.ke[0]), 124);
+}
+
+TEST(CheckConfig, RefusesOneAddressTwice) {
+  EXPECT_THAT(Complaints("[[ntp]]\n[[ntp]]\n"),
+              ElementsAre(HasSubstr("ntp[1].listen[0]: 0.0.0.0:123 is taken by ntp[0].listen[0]"),
+                          HasSubstr("ntp[1].listen[1]: [::]:123 is taken by ntp[0].listen[1]")));
+  EXPECT_THAT(Complaints("[[ke]]\nlisten = [\"127.0.0.1:9976\"]\n"),
+              ElementsAre(HasSubstr("metrics.listen: 127.0.0.1:9976 is taken by ke[0].listen[0]")));
+  EXPECT_THAT(Complaints("[[ntp]]\nlisten = [\"127.0.0.1:4460\"]\n[[ke]]\nlisten = [\"127.0.0.1:4460\"]\n"), IsEmpty())
+      << "UDP and TCP have ports of their own";
+}
+
+TEST(CheckConfig, RefusesMulticastListeners) {
+  EXPECT_THAT(Complaints("[[ntp]]\nlisten = [\"224.0.1.1:123\", \"[ff05::101]:123\"]\n"),
+              ElementsAre(HasSubstr("ntp[0].listen[0]: 224.0.1.1:123 is a multicast"), HasSubstr("ntp[0].listen[1]")));
+}
+
+TEST(CheckConfig, WantsBothHalvesOfACertificate) {
+  EXPECT_THAT(Complaints("[[ke]]\ncertificates = [{ chain = \"/a\" }]\n"),
+              ElementsAre(HasSubstr(":2:17: ke[0].certificates[0]: expected both chain and key")));
+}
+
+TEST(CheckConfig, PoolsGetNoAead30) {
+  EXPECT_THAT(Complaints("[[ke]]\npool-aeads = [15, 30]\n"),
+              ElementsAre(HasSubstr("ke[0].pool-aeads[1]: expected 15 or 17, got 30")));
+}
+
+TEST(CheckConfig, KeyEstablishmentNeedsVersion4) {
+  EXPECT_THAT(Complaints("[[ntp]]\nversions = [3]\n[[ke]]\n"), ElementsAre(HasSubstr("ntp[0].versions: expected 4")));
+  EXPECT_THAT(Complaints("[[ntp]]\nversions = [3]\n"), IsEmpty());
+}
+
+TEST(CheckConfig, RefusesNamesThatNoRecordMayCarry) {
+  EXPECT_THAT(Complaints("[[ke]]\nntp-server = \"fe80::1%eth0\"\n"), ElementsAre(HasSubstr("ke[0].ntp-server")));
+  EXPECT_THAT(Complaints("[[ntp]]\n[reference]\nreference-id = \"GALILEO\"\n"),
+              ElementsAre(HasSubstr("reference.reference-id: expected one to four")));
+  EXPECT_THAT(Complaints("[[ntp]]\n[keys]\nfile = \"\"\n"), ElementsAre(HasSubstr("keys.file: expected")));
+}
+
+TEST(CheckConfig, SharesOfTheExcessAreAtMostAll) {
+  EXPECT_THAT(Complaints("[[ntp]]\n[limits.ntp]\nleak = 0.75\nkod = 0.25\n"), IsEmpty());
+  EXPECT_THAT(Complaints("[[ntp]]\n[limits.ntp]\nleak = 0.75\nkod = 0.5\n"), ElementsAre(HasSubstr("limits.ntp.leak")));
+}
+
+TEST(CheckConfig, AnEmptyAllowListIsAMistake) {
+  EXPECT_THAT(Complaints("[[ntp]]\n[access]\nallow = []\n"), ElementsAre(HasSubstr("access.allow: an empty list")));
+}
+
+TEST(CheckConfig, TheControlSocketHasAPathThatTheKernelTakes) {
+  EXPECT_THAT(Complaints("[[ntp]]\n", {"control.socket=/" + std::string(106, 'a')}), IsEmpty());
+  EXPECT_THAT(Complaints("[[ntp]]\n", {"control.socket=/" + std::string(107, 'a')}),
+              ElementsAre(HasSubstr("control.socket: expected a path")));
+  EXPECT_THAT(Complaints("[[ntp]]\n", {"control.socket=run/x"}), ElementsAre(HasSubstr("expected a path from /")));
+  EXPECT_THAT(Complaints("[[ntp]]\n", {"control.socket="}), IsEmpty());
+}
+
+TEST(RefuseUnbuilt, SaysWhatThisVersionHasNotAndWhatToUse) {
+  EXPECT_THAT(Complaints("[[ntp]]\n[workers]\nengine = \"xdp\"\n"),
+              ElementsAre("ntsd.toml:3:10: workers.engine: \"xdp\" is not in this version; use \"auto\", \"io_uring\" "
+                          "or \"mmsg\""));
+  EXPECT_THAT(Complaints("[[ntp]]\n[keys]\nsource = \"etcd\"\n"),
+              ElementsAre("ntsd.toml:3:10: keys.source: \"etcd\" is not in this version; use \"generate\" or "
+                          "\"follow\""));
+  EXPECT_THAT(Complaints("[[ntp]]\nsmear = \"linear-24h\"\n"),
+              ElementsAre("ntsd.toml:2:9: ntp[0].smear: \"linear-24h\" is not in this version; use \"none\""));
+}
+
+}  // namespace
+}  // namespace ntsd
