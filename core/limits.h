@@ -28,6 +28,24 @@ inline constexpr std::size_t kBatchCookiesMax = kBatchSizeMax * kCookiesPerReply
 // and the stamp is authenticated, so it cannot be corrected once the answer is sealed.
 inline constexpr std::size_t kSendGroupSizeMax = 4;
 
+// --- Access and rate limits ---
+
+// Cells of 8 octets in the table of rate limits: 16 MiB hold two million networks that are in debt.
+inline constexpr std::size_t kRateCellsDefault = std::size_t{1} << 21;
+// Handshakes are dearer and rarer: 2 MiB.
+inline constexpr std::size_t kKeRateCellsDefault = std::size_t{1} << 18;
+inline constexpr std::size_t kRateCellsMax = std::size_t{1} << 23;
+inline constexpr std::size_t kRateCellsPerLine = 8;
+// Answers a second for one network: from one a day to what a tick of the table still tells apart.
+inline constexpr double kRateMin = 1.0 / 86'400;
+inline constexpr double kRateMax = 10'000;
+// How long an empty bucket may take to be full again (burst / rate).
+inline constexpr unsigned kRefillTimeMax_s = 7 * 86'400;
+// Full buckets must be swept out of the table before its modular time comes round (48 days).
+inline constexpr unsigned kRateSweepInterval_s = 30 * 86'400;
+// Threads that may pin the settings of one guard.
+inline constexpr std::size_t kGuardReadersMax = 1024;
+
 // --- Cookies and keys ---
 
 // The largest cookie of this layout: key id 4, nonce 16, tag 16, two 64-octet keys of AEAD 17.

@@ -46,7 +46,8 @@ class Published {
       for (std::size_t i = 0; i < kWordCount; ++i) words[i] = words_[i].load(std::memory_order_acquire);
     } while ((before & 1) != 0 || sequence_.load(std::memory_order_relaxed) != before);
     Value value;
-    std::memcpy(&value, words.data(), sizeof(Value));
+    // As octets: trivially copyable, though it may have default values.
+    std::memcpy(static_cast<void*>(&value), words.data(), sizeof(Value));
     return value;
   }
 

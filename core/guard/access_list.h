@@ -1,0 +1,72 @@
+// Who may be served: allowed, denied and exempt prefixes, looked up by longest match for a batch of addresses at once.
+//
+// The rule. The longest prefix of `allow` and `deny` that holds the address decides; when both have that prefix, `deny`
+// does. An address that no prefix holds is denied: `allow = ["192.0.2.0/24"]` alone serves that network and nobody
+// else, IPv6 included. Whoever is allowed and in any prefix of `exempt` is not rate limited.
+// IPv4-mapped IPv6 addresses are IPv6 here; our listeners do not receive any (IPV6_V6ONLY).
+//
+// Threads: never changes once it is made; Guard publishes it.
+// Memory: at most two intervals a prefix, of 6 (IPv4) or 14 (IPv6) octets; some megabytes for a hundred thousand.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/base/ip_address.h"
+#include "core/guard/interval_index.h"
+#include "core/limits.h"
+
+namespace ntsd {
+
+// What an operator wrote, in any order; prefixes may repeat and overlap.
+struct AccessRules {
+  std::vector<IpPrefix> allow;
+  std::vector<IpPrefix> deny;
+  std::vector<IpPrefix> exempt;
+};
+
+enum class Access : std::uint8_t { kDenied, kAllowed, kExempt };
+
+class AccessList {
+ public:
+  explicit AccessList(const AccessRules& rules);
+
+  // access[i] = what becomes of addresses[i]. At most kBatchSizeMax addresses.
+  void LookUp(std::span<const IpAddress> addresses, std::span<Access> access) const;
+  Access LookUp(const IpAddress& address) const;
+
+  // How many intervals the prefixes make: what memory and time go by.
+  std::size_t interval_count() const { return v4_.starts.size() + v6_.starts.size() + deep_starts_.size(); }
+
+ private:
+  // A run of addresses up to the next start; `value` is an Access, or kDeepMark + the number of a deep network.
+  template <typename Key>
+  struct Table {
+    explicit Table(std::span<const Key> keys, std::vector<std::uint32_t> interval_values)
+        : starts(keys), values(std::move(interval_values)) {}
+    IntervalIndex<Key> starts;
+    std::vector<std::uint32_t> values;
+  };
+  // A /64 that holds longer prefixes: where its intervals stand among the deep ones.
+  struct DeepNetwork {
+    std::uint32_t first;
+    std::uint32_t count;
+  };
+  static constexpr std::uint32_t kDeepMark = 0x8000'0000;
+
+  struct Builder;
+  explicit AccessList(Builder&& builder);
+
+  Access LookUpDeep(std::uint32_t value, const IpAddress& address) const;
+
+  Table<std::uint32_t> v4_;
+  // The upper halves of IPv6 addresses; networks are rarely longer than /64.
+  Table<std::uint64_t> v6_;
+  std::vector<DeepNetwork> deep_networks_;
+  std::vector<std::uint64_t> deep_starts_;  // lower halves
+  std::vector<Access> deep_values_;
+};
+
+}  // namespace ntsd

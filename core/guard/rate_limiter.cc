@@ -1,0 +1,208 @@
+#include "core/guard/rate_limiter.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "core/base/check.h"
+
+namespace ntsd {
+namespace {
+
+// A cell: the time when the bucket will be full again in its upper 40 bits, the tag of the network in its lower 24.
+// No tag is zero, so a cell that was never used belongs to nobody.
+// The tick of 2^-18 s keeps a rate of kRateMax within 4 %, and 40 bits of it pass in 48 days.
+constexpr unsigned kTagBits = 24;
+constexpr std::uint64_t kTagMask = (std::uint64_t{1} << kTagBits) - 1;
+constexpr unsigned kTimeBits = 64 - kTagBits;
+constexpr std::uint64_t kTimeMask = (std::uint64_t{1} << kTimeBits) - 1;
+constexpr std::uint64_t kTicksPerSecond = std::uint64_t{1} << 18;
+// Tag, first line and second line use different bits of a hash, so that they are independent.
+constexpr unsigned kLineBits = 20;
+static_assert(kTagBits + 2 * kLineBits <= 64);
+static_assert(kRateCellsMax / kRateCellsPerLine <= std::size_t{1} << kLineBits);
+// The workers read their clocks one after another, so one may look at a bucket with a time from before its last change.
+constexpr std::uint64_t kClockSkewMax = 60 * kTicksPerSecond;
+// Between two sweeps no full bucket may come round to look like one in debt.
+static_assert((kRateSweepInterval_s + 2 * kRefillTimeMax_s) * kTicksPerSecond + kClockSkewMax < kTimeMask);
+
+// Another thread took a token of the same bucket each time that we were late. That often, and the bucket is busy.
+constexpr int kAttemptsMax = 16;
+
+constexpr double kShareOne = 65'536;
+
+std::uint64_t ToTicks(MonotonicTime time) {
+  const auto since_start = time.time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_start);
+  const auto fraction_ns = static_cast<std::uint64_t>((since_start - seconds).count());
+  return (static_cast<std::uint64_t>(seconds.count()) * kTicksPerSecond +
+          fraction_ns * kTicksPerSecond / 1'000'000'000) &
+         kTimeMask;
+}
+
+std::uint64_t TagOf(std::uint64_t hash) {
+  const std::uint64_t tag = hash & kTagMask;
+  return tag + (tag == 0 ? 1 : 0);
+}
+
+std::uint64_t Pack(std::uint64_t full_at, std::uint64_t tag) { return full_at << kTagBits | tag; }
+
+// How long until the bucket is full. Zero when it is, or when the cell's time lies so far ahead that it must be long
+// past: nobody can owe more than `debt_max`.
+std::uint64_t DebtOf(std::uint64_t cell, std::uint64_t now, std::uint64_t debt_max) {
+  const std::uint64_t debt = ((cell >> kTagBits) - now) & kTimeMask;
+  return debt <= debt_max && cell != 0 ? debt : 0;
+}
+
+}  // namespace
+
+Expected<RatePolicy, RateLimitsError> RatePolicy::Make(const RateLimits& limits) {
+  if (limits.prefixes.v4 > 32 || limits.prefixes.v6 > 128) return Unexpected(RateLimitsError::kPrefixLength);
+  const auto is_share = [](double share) { return share >= 0 && share <= 1; };
+  if (!is_share(limits.leak) || !is_share(limits.kod) || !is_share(limits.leak + limits.kod)) {
+    return Unexpected(RateLimitsError::kShare);
+  }
+  RatePolicy policy(limits.prefixes);
+  if (limits.rate == 0) return policy;
+  if (!(limits.rate >= kRateMin && limits.rate <= kRateMax)) return Unexpected(RateLimitsError::kRate);
+  if (limits.burst == 0 || limits.burst / limits.rate > static_cast<double>(kRefillTimeMax_s)) {
+    return Unexpected(RateLimitsError::kBurst);
+  }
+  // Rounded up: never more than the rate.
+  policy.interval_ = static_cast<std::uint64_t>(std::ceil(static_cast<double>(kTicksPerSecond) / limits.rate));
+  policy.depth_ = policy.interval_ * limits.burst;
+  policy.debt_max_ = policy.depth_ + kClockSkewMax;
+  policy.leak_below_ = static_cast<std::uint32_t>(std::lround(limits.leak * kShareOne));
+  policy.kod_below_ = static_cast<std::uint32_t>(std::lround((limits.leak + limits.kod) * kShareOne));
+  return policy;
+}
+
+void RatePolicy::Succeed(const RatePolicy& earlier) { debt_max_ = std::max(debt_max_, earlier.depth_ + kClockSkewMax); }
+
+RateLimiter::RateLimiter(std::size_t cell_count, Random& random)
+    : hash_(random),
+      line_count_(std::bit_ceil((std::max<std::size_t>(cell_count, 1) + kRateCellsPerLine - 1) / kRateCellsPerLine)),
+      lines_(std::make_unique<Line[]>(line_count_)) {
+  CHECK(cell_count <= kRateCellsMax);
+}
+
+RateLimiter::Line& RateLimiter::FirstLine(std::uint64_t hash) const {
+  return lines_[hash >> kTagBits & (line_count_ - 1)];
+}
+
+RateLimiter::Line& RateLimiter::SecondLine(std::uint64_t hash) const {
+  return lines_[hash >> (kTagBits + kLineBits) & (line_count_ - 1)];
+}
+
+void RateLimiter::Prepare(const RatePolicy& policy, std::span<const IpAddress> sources,
+                          std::span<std::uint64_t> hashes) const {
+  CHECK(hashes.size() == sources.size());
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    hashes[i] = hash_(sources[i], policy.masks());
+    if (!policy.limited()) continue;
+    __builtin_prefetch(&FirstLine(hashes[i]), 1);
+    __builtin_prefetch(&SecondLine(hashes[i]), 1);
+  }
+}
+
+void RateLimiter::Decide(const RatePolicy& policy, std::span<const std::uint64_t> hashes, MonotonicTime now,
+                         Random& random, std::span<RateVerdict> verdicts) {
+  CHECK(hashes.size() <= kBatchSizeMax && verdicts.size() == hashes.size() && policy.limited());
+  const std::uint64_t now_ticks = ToTicks(now);
+  std::array<std::uint8_t, kBatchSizeMax> excess;
+  std::size_t excess_count = 0;
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    verdicts[i] = RateVerdict::kWithin;
+    if (!Take(policy, hashes[i], now_ticks)) excess[excess_count++] = static_cast<std::uint8_t>(i);
+  }
+  if (excess_count == 0) return;
+
+  std::array<std::uint16_t, kBatchSizeMax> lots;
+  random.Fill(ByteSpan(reinterpret_cast<std::uint8_t*>(lots.data()), excess_count * sizeof(lots[0])));
+  for (std::size_t i = 0; i < excess_count; ++i) {
+    verdicts[excess[i]] = lots[i] < policy.leak_below_  ? RateVerdict::kLeaked
+                          : lots[i] < policy.kod_below_ ? RateVerdict::kRate
+                                                        : RateVerdict::kDropped;
+  }
+}
+
+// A cell that may stand for the network, and what it held when we looked.
+struct RateLimiter::Candidate {
+  Cell* cell = nullptr;
+  std::uint64_t value = 0;
+};
+
+// Takes one token out of the network's bucket. False when there is none.
+bool RateLimiter::Take(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) {
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    Candidate candidate = FindOwn(hash);
+    if (candidate.cell == nullptr) candidate = FindPlace(policy, hash, now);
+    // A policy that became stricter does not make anyone owe more than a whole bucket.
+    const std::uint64_t debt = std::min(DebtOf(candidate.value, now, policy.debt_max_), policy.depth_);
+    if (debt + policy.interval_ > policy.depth_) return false;
+    const std::uint64_t full_at = (now + debt + policy.interval_) & kTimeMask;
+    if (candidate.cell->compare_exchange_strong(candidate.value, Pack(full_at, TagOf(hash)), std::memory_order_relaxed,
+                                                std::memory_order_relaxed)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+RateLimiter::Candidate RateLimiter::FindOwn(std::uint64_t hash) const {
+  const std::uint64_t tag = TagOf(hash);
+  for (Line* const line : {&FirstLine(hash), &SecondLine(hash)}) {
+    for (Cell& cell : line->cells) {
+      const std::uint64_t value = cell.load(std::memory_order_relaxed);
+      if ((value & kTagMask) == tag) return {&cell, value};
+    }
+  }
+  return {};
+}
+
+// Where a new network goes: into a free cell of the emptier line, else over the cell nearest to full.
+RateLimiter::Candidate RateLimiter::FindPlace(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const {
+  Candidate best;
+  std::uint64_t best_rank = ~std::uint64_t{0};
+  for (Line* const line : {&FirstLine(hash), &SecondLine(hash)}) {
+    Candidate least;
+    std::uint64_t least_debt = ~std::uint64_t{0};
+    std::uint64_t used_count = 0;
+    for (Cell& cell : line->cells) {
+      const std::uint64_t value = cell.load(std::memory_order_relaxed);
+      const std::uint64_t debt = DebtOf(value, now, policy.debt_max_);
+      used_count += debt != 0 ? 1 : 0;
+      if (debt < least_debt) {
+        least = {&cell, value};
+        least_debt = debt;
+      }
+    }
+    // Any free cell ranks before any debt.
+    const std::uint64_t rank = least_debt == 0 ? used_count : kRateCellsPerLine + least_debt;
+    if (rank < best_rank) {
+      best = least;
+      best_rank = rank;
+    }
+  }
+  return best;
+}
+
+std::size_t RateLimiter::Sweep(const RatePolicy& policy, MonotonicTime now) {
+  const std::uint64_t now_ticks = ToTicks(now);
+  std::size_t used_count = 0;
+  for (Line& line : std::span(lines_.get(), line_count_)) {
+    for (Cell& cell : line.cells) {
+      std::uint64_t value = cell.load(std::memory_order_relaxed);
+      if (value == 0) continue;
+      if (DebtOf(value, now_ticks, policy.debt_max_) != 0) {
+        ++used_count;
+        continue;
+      }
+      // When this fails, somebody just used the cell, and it is not free after all.
+      if (!cell.compare_exchange_strong(value, 0, std::memory_order_relaxed, std::memory_order_relaxed)) ++used_count;
+    }
+  }
+  return used_count;
+}
+
+}  // namespace ntsd
