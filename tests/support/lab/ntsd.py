@@ -1,6 +1,5 @@
 """ntsd as a process: its configuration, its start until READY, its control socket, its metrics, its end."""
 
-import getpass
 import grp
 import http.client
 import os
@@ -26,7 +25,7 @@ def quoted(values):
 class Ntsd:
     """Not started on construction. `folder` holds its configuration, keys, socket and log, and is gone after `close`."""
 
-    def __init__(self, namespace, certificate, ntp=None, ke=None, more="", set_values=()):
+    def __init__(self, namespace, certificate, ntp=None, ke=None, user="", more="", set_values=()):
         self.namespace = namespace
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ntsd-", dir="/tmp"))
         self.config = self.folder / "ntsd.toml"
@@ -58,7 +57,7 @@ listen = "{METRICS[0]}:{METRICS[1]}"
 socket = "{self.socket}"
 group = "{grp.getgrgid(os.getegid()).gr_name}"
 [process]
-user = "{getpass.getuser() if os.geteuid() else "root"}"
+user = "{user}"
 {more}""")
 
     def command(self, *words):
