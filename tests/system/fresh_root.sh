@@ -17,6 +17,11 @@ run_arguments=${RUN_ARGUMENTS:-}
 
 [[ $(id -u) == 0 ]] || { echo "fresh_root.sh: only root can make a root" >&2; exit 1; }
 command -v debootstrap >/dev/null || { echo "fresh_root.sh: install debootstrap" >&2; exit 1; }
+# In mount and process namespaces of their own, so that nothing stays mounted or running however this ends.
+if [[ -z ${NTSD_FRESH_ROOT:-} ]]; then
+  NTSD_FRESH_ROOT=inside exec unshare --mount --pid --fork --kill-child "${BASH_SOURCE[0]}" "$@"
+fi
+
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 new=$folder/root
@@ -29,13 +34,6 @@ Mirror() {
     noble) echo "${NTSD_UBUNTU_MIRROR:?name the Ubuntu mirror in NTSD_UBUNTU_MIRROR}" ;;
     *) echo "${mirror%/}" ;;
   esac
-}
-
-Unmount() {
-  local place
-  for place in dev/pts dev/shm dev sys proc; do
-    if mountpoint -q "$new/$place"; then umount "$new/$place" || umount -l "$new/$place"; fi
-  done
 }
 
 Mount() {
@@ -71,7 +69,7 @@ CopyNetworkSettings() {
   fi
 }
 
-# Runs a command in the new root with nothing of our environment but the proxy, in process and host names of its own.
+# Runs a command in the new root with nothing of our environment but the proxy.
 Inside() {
   local kept=() name
   for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
@@ -90,8 +88,6 @@ Timed() {
   if [[ $status != 0 ]]; then failed=true; fi
 }
 
-trap Unmount EXIT
-Unmount
 rm -rf --one-file-system "$new"
 mirror=$(Mirror)
 echo "A new root of $suite below $folder"
