@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -19,6 +20,20 @@ using ByteSpan = std::span<std::uint8_t>;
 // The next multiple of four: the alignment of everything in NTP and NTS (RFC 7822 §3, RFC 8915 §5.6).
 constexpr std::size_t PadToWord(std::size_t size) { return (size + 3) & ~std::size_t{3}; }
 
+// Between big endian and the order of this machine; its own inverse.
+template <typename Integer>
+constexpr Integer SwapToHost(Integer value) {
+  if constexpr (std::endian::native == std::endian::big || sizeof(Integer) == 1) {
+    return value;
+  } else if constexpr (sizeof(Integer) == 2) {
+    return __builtin_bswap16(value);
+  } else if constexpr (sizeof(Integer) == 4) {
+    return __builtin_bswap32(value);
+  } else {
+    return __builtin_bswap64(value);
+  }
+}
+
 class ByteReader {
  public:
   explicit ByteReader(ByteView bytes) : bytes_(bytes) {}
@@ -27,10 +42,10 @@ class ByteReader {
   std::size_t position() const { return position_; }
   std::size_t remaining() const { return ok_ ? bytes_.size() - position_ : 0; }
 
-  std::uint8_t ReadU8() { return static_cast<std::uint8_t>(ReadInteger(1)); }
-  std::uint16_t ReadU16() { return static_cast<std::uint16_t>(ReadInteger(2)); }
-  std::uint32_t ReadU32() { return static_cast<std::uint32_t>(ReadInteger(4)); }
-  std::uint64_t ReadU64() { return ReadInteger(8); }
+  std::uint8_t ReadU8() { return ReadInteger<std::uint8_t>(); }
+  std::uint16_t ReadU16() { return ReadInteger<std::uint16_t>(); }
+  std::uint32_t ReadU32() { return ReadInteger<std::uint32_t>(); }
+  std::uint64_t ReadU64() { return ReadInteger<std::uint64_t>(); }
 
   // The next `size` octets, still in the caller's memory; empty when there are not that many.
   ByteView ReadBytes(std::size_t size) {
@@ -48,10 +63,12 @@ class ByteReader {
     position_ += size;
     return true;
   }
-  std::uint64_t ReadInteger(std::size_t size) {
-    std::uint64_t value = 0;
-    for (const std::uint8_t octet : ReadBytes(size)) value = value << 8 | octet;
-    return value;
+  template <typename Integer>
+  Integer ReadInteger() {
+    if (!Take(sizeof(Integer))) return 0;
+    Integer value;
+    std::memcpy(&value, bytes_.data() + position_ - sizeof(Integer), sizeof(Integer));
+    return SwapToHost(value);
   }
 
   ByteView bytes_;
@@ -68,10 +85,10 @@ class ByteWriter {
   std::size_t remaining() const { return ok_ ? bytes_.size() - size_ : 0; }
   ByteView written() const { return bytes_.first(size_); }
 
-  void WriteU8(std::uint8_t value) { WriteInteger(value, 1); }
-  void WriteU16(std::uint16_t value) { WriteInteger(value, 2); }
-  void WriteU32(std::uint32_t value) { WriteInteger(value, 4); }
-  void WriteU64(std::uint64_t value) { WriteInteger(value, 8); }
+  void WriteU8(std::uint8_t value) { WriteInteger(value); }
+  void WriteU16(std::uint16_t value) { WriteInteger(value); }
+  void WriteU32(std::uint32_t value) { WriteInteger(value); }
+  void WriteU64(std::uint64_t value) { WriteInteger(value); }
   void WriteBytes(ByteView bytes) {
     const ByteSpan target = Reserve(bytes.size());
     if (!target.empty()) std::memcpy(target.data(), bytes.data(), target.size());
@@ -91,9 +108,11 @@ class ByteWriter {
   }
 
  private:
-  void WriteInteger(std::uint64_t value, std::size_t size) {
-    const ByteSpan target = Reserve(size);
-    for (std::size_t i = target.size(); i > 0; --i, value >>= 8) target[i - 1] = static_cast<std::uint8_t>(value);
+  template <typename Integer>
+  void WriteInteger(Integer value) {
+    const ByteSpan target = Reserve(sizeof(Integer));
+    const Integer wire = SwapToHost(value);
+    if (!target.empty()) std::memcpy(target.data(), &wire, sizeof(Integer));
   }
 
   ByteSpan bytes_;

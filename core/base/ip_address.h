@@ -33,7 +33,7 @@ struct IpAddress {
 };
 
 struct IpPrefix {
-  IpAddress address;     // bits past `length` are zero
+  IpAddress address;        // bits past `length` are zero
   std::uint8_t length = 0;  // 0–32 or 0–128
 
   // "192.0.2.0/24", "2001:db8::/32", or a bare address (all bits). Bits past the length must be zero.

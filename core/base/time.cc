@@ -42,7 +42,8 @@ Duration Difference(NtpTimestamp later, NtpTimestamp earlier) {
   const std::int64_t seconds = difference >> 32;
   const std::uint64_t fraction = static_cast<std::uint64_t>(difference) & 0xFFFF'FFFF;
   // Rounded to the nearest nanosecond, so that FromUnix and ToUnix are inverse to each other.
-  const std::uint64_t ns = (fraction * static_cast<std::uint64_t>(kNanosecondsPerSecond) + (std::uint64_t{1} << 31)) >> 32;
+  const std::uint64_t ns =
+      (fraction * static_cast<std::uint64_t>(kNanosecondsPerSecond) + (std::uint64_t{1} << 31)) >> 32;
   return Duration(seconds * kNanosecondsPerSecond + static_cast<std::int64_t>(ns));
 }
 

@@ -57,9 +57,9 @@ void SealCookies(const Aead& aead, const KeySet& set, Random& random, std::span<
 
 struct CookieOpenJob {
   ByteView cookie;
-  AssociationKeys* keys = nullptr;           // out; undefined unless ok
-  const KeySet::Entry* master = nullptr;     // out: the key that the cookie names; nullptr when we have it not
-  bool ok = false;                           // out
+  AssociationKeys* keys = nullptr;        // out; undefined unless ok
+  const KeySet::Entry* master = nullptr;  // out: the key that the cookie names; nullptr when we have it not
+  bool ok = false;                        // out
 };
 // Opens every job with the key that it names.
 void OpenCookies(const Aead& aead, const KeySet& set, std::span<CookieOpenJob> jobs);

@@ -19,6 +19,7 @@ class FakeClock : public Clock {
     now_ += by;
     monotonic_ += by;
   }
+  void Set(UnixTime now) { now_ = now; }
   // Moves the wall clock alone, as a clock step does.
   void Step(Duration by) { now_ += by; }
 

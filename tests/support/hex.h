@@ -17,7 +17,8 @@ inline std::vector<std::uint8_t> FromHex(std::string_view text) {
   int high = -1;
   for (const char c : text) {
     if (c == ' ' || c == '\n' || c == '\t') continue;
-    const std::size_t digit = std::string_view("0123456789abcdef").find(c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c);
+    const std::size_t digit =
+        std::string_view("0123456789abcdef").find(c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c);
     CHECK(digit != std::string_view::npos);
     if (high < 0) {
       high = static_cast<int>(digit);

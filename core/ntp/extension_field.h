@@ -1,0 +1,39 @@
+// NTPv4 extension fields: type (2 octets) | length (2, of the whole field) | value and padding (RFC 7822 §3).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/base/bytes.h"
+
+namespace ntsd {
+
+// RFC 8915 §5.
+enum class ExtensionFieldType : std::uint16_t {
+  kUniqueIdentifier = 0x0104,
+  kNtsCookie = 0x0204,
+  kNtsCookiePlaceholder = 0x0304,
+  kNtsAuthenticator = 0x0404,
+};
+
+inline constexpr std::size_t kExtensionFieldHeaderSize = 4;
+// RFC 7822 §7.5.1.4: no field in clear is shorter, and the last one without a MAC behind it is at least 28 octets.
+// Inside the ciphertext of NTS neither holds (RFC 8915 §5.6).
+inline constexpr std::size_t kExtensionFieldSizeMin = 16;
+inline constexpr std::size_t kLastExtensionFieldSizeMin = 28;
+
+struct ExtensionField {
+  std::uint16_t type = 0;  // any number: unknown types are ordinary
+  ByteView field;          // all of it, header included
+  ByteView body() const { return field.subspan(kExtensionFieldHeaderSize); }
+  bool Is(ExtensionFieldType known) const { return type == static_cast<std::uint16_t>(known); }
+};
+
+// The field at the front of `octets`: nothing when its length is below `size_min` or 4, no multiple of 4, or beyond the
+// end. Takes no octet after it into account.
+std::optional<ExtensionField> ParseExtensionField(ByteView octets, std::size_t size_min);
+
+// Writes the four octets in front of a body of `body_size` octets, which is a multiple of 4.
+void WriteExtensionFieldHeader(ByteWriter& writer, ExtensionFieldType type, std::size_t body_size);
+
+}  // namespace ntsd

@@ -1,0 +1,119 @@
+// The server side of NTP and NTS: datagrams in, decisions and answers out, a batch at a time (RFC 5905, RFC 8915 §5.7).
+//
+// A batch goes through two steps. Prepare() does everything that does not depend on the moment of sending: it parses,
+// opens cookies, verifies requests and seals new cookies, each for the whole batch together. Finish() then takes small
+// groups of it, stamps them with the transmit time, seals the answers, and they are ready to be sent. The transmit
+// timestamp is authenticated, so it has to come before the last sealing; and every send in a group makes it older, so
+// groups are small (kSendGroupSizeMax).
+//
+// Threads: each Responder belongs to one thread; its counters may be read by others.
+// Memory: all of it is taken at construction. Key material of a batch is wiped by the time its last Finish() returns.
+// Errors: none; every datagram ends in one Reason, and answers are never longer than their requests.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/clock.h"
+#include "core/base/counters.h"
+#include "core/base/ip_address.h"
+#include "core/base/published.h"
+#include "core/base/random.h"
+#include "core/crypto/aead.h"
+#include "core/keys/key_ring.h"
+#include "core/limits.h"
+#include "core/ntp/server_state.h"
+#include "core/nts/cookie.h"
+#include "core/nts/reason.h"
+#include "core/nts/request.h"
+
+namespace ntsd {
+
+enum class RequireNts : std::uint8_t { kNo, kIgnore, kDeny };
+
+// What one listener does differently from another.
+struct ListenerPolicy {
+  RequireNts require_nts = RequireNts::kNo;
+  std::uint8_t versions = 0b0001'1110;  // bit v: version v is served
+};
+
+// One datagram on its way through. The caller owns the memory behind it.
+struct Exchange {
+  // In. The request's own octets are overwritten (decrypted in place).
+  ByteSpan request;
+  ByteSpan reply;  // kReplySizeMax octets of room, apart from the request
+  IpEndpoint source;
+  IpAddress destination;     // where the datagram was sent to; unspecified when the port cannot tell
+  UnixTime received{};       // when it came
+  std::size_t listener = 0;  // index into the policies
+  // Out, by Prepare().
+  Reason reason = Reason::kTooShort;
+  std::size_t slot = 0;  // the Responder's own
+  // Out, by Finish(): octets of the answer; 0 = silence.
+  std::size_t reply_size = 0;
+};
+
+// Counters of one responder, written by its thread, read by anyone.
+struct ResponderCounters {
+  explicit ResponderCounters(std::size_t listener_count) : requests(listener_count) {}
+
+  Counters<kReasonCount> reasons;
+  // For each listener: [version - 1] plain, [version + 3] NTS, of everything that parsed as a request.
+  static constexpr std::size_t RequestIndex(std::uint8_t version, bool is_nts) {
+    return version - 1U + (is_nts ? 4U : 0U);
+  }
+  std::vector<Counters<8>> requests;
+  // Cookies by the age of the key that they name: [0] current, [n] n rotations ago, then future, then unknown.
+  static constexpr std::size_t kFutureAge = kKeysPerRingMax;
+  static constexpr std::size_t kUnknownAge = kKeysPerRingMax + 1;
+  Counters<kKeysPerRingMax + 2> cookie_ages;
+  // Octets in, octets out, and answers that were longer than their request: the last must stay zero for ever.
+  enum Octets : std::size_t { kOctetsIn, kOctetsOut, kAmplified, kOctetsCount };
+  Counters<kOctetsCount> octets;
+};
+
+class Responder {
+ public:
+  // All arguments outlive the responder. `policies` has one entry a listener.
+  Responder(const Aead& aead, KeyRing& ring, const Published<ServerState>& state, const Clock& clock, Random& random,
+            std::vector<ListenerPolicy> policies);
+  ~Responder();
+
+  // Decides about every datagram of `batch` (at most kBatchSizeMax) and prepares the answers.
+  void Prepare(std::span<Exchange> batch);
+  // Stamps and seals the answers of a part of the batch prepared last. Each exchange is finished at most once.
+  void Finish(std::span<Exchange> group);
+
+  const ResponderCounters& counters() const { return counters_; }
+
+ private:
+  struct Work;            // what Prepare() leaves for Finish()
+  struct HeaderTemplate;  // the header fields that are the same for all answers of the batch
+
+  void Classify(Exchange& exchange, Work& work);
+  void OpenCookiesOf(std::span<Exchange> batch, const KeySet& keys);
+  void VerifyRequests(std::span<Exchange> batch);
+  void PlanReply(Exchange& exchange, Work& work, AeadId master) const;
+  void WriteReplies(std::span<Exchange> batch, const KeySet& keys);
+  void WriteHeader(const Exchange& exchange, const Request& request, ByteWriter& writer);
+  void WriteNtsReply(Work& work, ByteWriter& writer, AeadId master);
+  void Count(std::span<const Exchange> batch);
+
+  const Aead& aead_;
+  KeyRing::Reader keys_;
+  const Published<ServerState>& state_;
+  const Clock& clock_;
+  Random& random_;
+  const std::vector<ListenerPolicy> policies_;
+  ResponderCounters counters_;
+
+  std::unique_ptr<HeaderTemplate> header_;
+  std::vector<Work> works_;                  // kBatchSizeMax of them
+  std::vector<CookieSealJob> cookie_seals_;  // room for kBatchCookiesMax
+};
+
+}  // namespace ntsd
