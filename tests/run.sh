@@ -49,6 +49,9 @@ mkdir -p "$logs"
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 export PYTHONDONTWRITEBYTECODE=1
+# pytest's own place in /tmp carries the user's name, which inside a user namespace is root's.
+export PYTEST_DEBUG_TEMPROOT=$root/build/tmp
+mkdir -p "$PYTEST_DEBUG_TEMPROOT"
 
 # Step TITLE LOG COMMAND…: runs the command with its output in LOG and says how it went and how long it took. A command that
 # knows its cases leaves "passed failed skipped" in counts; any other counts as one.

@@ -61,7 +61,7 @@ def why_unavailable():
         Namespace().close()
     except OSError as error:
         if error.errno in (errno.EPERM, errno.ENOSPC, errno.EINVAL):
-            return str(error)
+            return error.strerror
         raise
     return None
 
