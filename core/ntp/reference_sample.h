@@ -15,6 +15,7 @@
 #include "core/base/bytes.h"
 #include "core/base/expected.h"
 #include "core/base/time.h"
+#include "core/ntp/clock_reading.h"
 #include "core/ntp/header.h"
 
 namespace ntsd {
@@ -35,14 +36,6 @@ enum class ReferenceFault : std::uint8_t {
 };
 inline constexpr std::size_t kReferenceFaultCount = 8;
 std::string_view ToString(ReferenceFault fault);
-
-// Both clocks at one moment.
-struct ClockReading {
-  UnixTime wall{};
-  MonotonicTime monotonic{};
-
-  Duration WallMinusMonotonic() const { return wall.time_since_epoch() - monotonic.time_since_epoch(); }
-};
 
 struct ReferenceSample {
   ClockReading taken;
