@@ -87,6 +87,8 @@ class KeyRing {
   void Publish(std::shared_ptr<const KeySet> next);
   // Wipes retired sets that nobody pins. Returns how many still wait: call again soon while that is not zero.
   std::size_t Reclaim();
+  // The keeper's: sets that still wait, as of the last Reclaim().
+  std::size_t RetiredCount() const { return retired_.size(); }
   // The keeper's own view of the set in force.
   std::shared_ptr<const KeySet> Current() const { return owner_; }
 
