@@ -1,0 +1,128 @@
+// What an operator may ask of a running ntsd, as an interface: main answers, the control socket carries.
+//
+// Threads: the functions are called by the control thread, one at a time; whatever they touch must allow that.
+// Errors: a command that is refused says why in one text; the asker reads it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "core/keys/key_set.h"
+#include "server/health.h"
+#include "server/log.h"
+#include "server/metrics/families.h"
+
+namespace ntsd {
+
+struct ReferenceReport {
+  std::string source;  // "chrony 127.0.0.1:323"
+  bool synchronized = false;
+  int leap = 0;
+  int stratum = 0;
+  std::string reference_id;  // "192.0.2.1" or "GPS"
+  double offset_s = 0;
+  double root_delay_s = 0;
+  double root_dispersion_s = 0;
+  double age_s = 0;  // since the source was last asked
+};
+
+struct ListenerReport {
+  std::string protocol;  // "ntp", "nts-ke", "metrics"
+  std::string address;
+  std::string policy;  // what is special here: "require-nts deny"; may be empty
+};
+
+struct RateReport {
+  double ntp_requests_per_s = 0;
+  double ntp_nts_per_s = 0;
+  double ntp_dropped_per_s = 0;
+  double ke_connections_per_s = 0;
+};
+
+struct KeyReport {
+  KeyId id = 0;
+  std::string state;  // "future", "current", "past"
+  double age_s = 0;
+  int aead = 0;
+};
+struct KeysReport {
+  std::string source;  // "generate", "follow"
+  std::string file;
+  std::string fingerprint;  // of the whole ring, to compare hosts
+  double next_rotation_s = 0;
+  std::vector<KeyReport> keys;  // newest first
+};
+
+struct CertificateReport {
+  std::string name;
+  std::string chain;            // the file
+  std::int64_t expires_at = 0;  // Unix time
+};
+
+struct ReloadReport {
+  std::int64_t at = 0;  // Unix time; 0: not since start
+  bool is_good = true;
+  std::string problem;                     // why nothing was changed
+  std::vector<std::string> applied;        // keys of the configuration
+  std::vector<std::string> needs_restart;  // the same
+};
+
+struct StatusReport {
+  std::string version;
+  std::int64_t now = 0;  // Unix time of this report
+  double uptime_s = 0;
+  bool is_draining = false;
+  std::string engine;         // "io_uring"
+  std::string engine_reason;  // why this one
+  std::string crypto;         // "vaes512"
+  std::string sandbox;        // what of it is in force
+  std::string log_level;
+  int ntp_workers = 0;
+  int ke_workers = 0;
+  ReferenceReport reference;
+  std::vector<ListenerReport> listeners;
+  RateReport rates;
+  KeysReport keys;
+  std::vector<CertificateReport> certificates;
+  ReloadReport last_reload;
+};
+
+struct StatsReport {
+  std::vector<MetricFamily> families;
+};
+
+enum class KeyFileFormat : std::uint8_t { kNtsd, kChrony };
+
+struct ExportedKeys {
+  std::string text;  // secret
+  std::string note;  // what the other side loses, if anything
+};
+
+// A command that was done, and what to know about it.
+struct Done {
+  std::string note;
+};
+
+class ControlService {
+ public:
+  virtual ~ControlService() = default;
+
+  virtual StatusReport Status() = 0;
+  virtual StatsReport Stats() = 0;
+  virtual Health Check() = 0;
+  virtual KeysReport Keys() = 0;
+  virtual Expected<KeysReport, std::string> RotateKeys() = 0;
+  // Nothing: all of them.
+  virtual Expected<KeysReport, std::string> RevokeKeys(std::optional<KeyId> id) = 0;
+  virtual Expected<ExportedKeys, std::string> ExportKeys(KeyFileFormat format) = 0;
+  virtual Expected<KeysReport, std::string> ImportKeys(KeyFileFormat format, const std::string& text) = 0;
+  // A refused file changes nothing; the report says so.
+  virtual ReloadReport Reload() = 0;
+  virtual Done Drain() = 0;
+  virtual Done SetLogLevel(LogLevel level) = 0;
+};
+
+}  // namespace ntsd
