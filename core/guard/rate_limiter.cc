@@ -29,6 +29,11 @@ static_assert((kRateSweepInterval_s + 2 * kRefillTimeMax_s) * kTicksPerSecond + 
 // Another thread took a token of the same bucket each time that we were late. That often, and the bucket is busy.
 constexpr int kAttemptsMax = 16;
 
+// A new network inherits the debt of the cell that it takes over only when so many of its cells belong to networks that
+// owe more than half a burst. Then there are more heavy ones than cells, one of them may be who comes as new, and who
+// inherits nothing would escape. Strangers with a few packets each never bring that about.
+constexpr std::size_t kCrowdedBy = 2 * kRateCellsPerLine * 3 / 4;
+
 constexpr double kShareOne = 65'536;
 
 std::uint64_t ToTicks(MonotonicTime time) {
@@ -126,19 +131,20 @@ void RateLimiter::Decide(const RatePolicy& policy, std::span<const std::uint64_t
   }
 }
 
-// A cell that may stand for the network, and what it held when we looked.
+// A cell that may stand for the network, what it held when we looked, and what the network owes by it.
 struct RateLimiter::Candidate {
   Cell* cell = nullptr;
   std::uint64_t value = 0;
+  std::uint64_t debt = 0;
 };
 
 // Takes one token out of the network's bucket. False when there is none.
 bool RateLimiter::Take(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) {
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
-    Candidate candidate = FindOwn(hash);
+    Candidate candidate = FindOwn(policy, hash, now);
     if (candidate.cell == nullptr) candidate = FindPlace(policy, hash, now);
     // A policy that became stricter does not make anyone owe more than a whole bucket.
-    const std::uint64_t debt = std::min(DebtOf(candidate.value, now, policy.debt_max_), policy.depth_);
+    const std::uint64_t debt = std::min(candidate.debt, policy.depth_);
     if (debt + policy.interval_ > policy.depth_) return false;
     const std::uint64_t full_at = (now + debt + policy.interval_) & kTimeMask;
     if (candidate.cell->compare_exchange_strong(candidate.value, Pack(full_at, TagOf(hash)), std::memory_order_relaxed,
@@ -149,12 +155,12 @@ bool RateLimiter::Take(const RatePolicy& policy, std::uint64_t hash, std::uint64
   return false;
 }
 
-RateLimiter::Candidate RateLimiter::FindOwn(std::uint64_t hash) const {
+RateLimiter::Candidate RateLimiter::FindOwn(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const {
   const std::uint64_t tag = TagOf(hash);
   for (Line* const line : {&FirstLine(hash), &SecondLine(hash)}) {
     for (Cell& cell : line->cells) {
       const std::uint64_t value = cell.load(std::memory_order_relaxed);
-      if ((value & kTagMask) == tag) return {&cell, value};
+      if ((value & kTagMask) == tag) return {&cell, value, DebtOf(value, now, policy.debt_max_)};
     }
   }
   return {};
@@ -164,26 +170,26 @@ RateLimiter::Candidate RateLimiter::FindOwn(std::uint64_t hash) const {
 RateLimiter::Candidate RateLimiter::FindPlace(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const {
   Candidate best;
   std::uint64_t best_rank = ~std::uint64_t{0};
+  std::size_t heavy_count = 0;
   for (Line* const line : {&FirstLine(hash), &SecondLine(hash)}) {
     Candidate least;
-    std::uint64_t least_debt = ~std::uint64_t{0};
+    least.debt = ~std::uint64_t{0};
     std::uint64_t used_count = 0;
     for (Cell& cell : line->cells) {
       const std::uint64_t value = cell.load(std::memory_order_relaxed);
       const std::uint64_t debt = DebtOf(value, now, policy.debt_max_);
       used_count += debt != 0 ? 1 : 0;
-      if (debt < least_debt) {
-        least = {&cell, value};
-        least_debt = debt;
-      }
+      heavy_count += debt > policy.depth_ / 2 ? 1 : 0;
+      if (debt < least.debt) least = {&cell, value, debt};
     }
     // Any free cell ranks before any debt.
-    const std::uint64_t rank = least_debt == 0 ? used_count : kRateCellsPerLine + least_debt;
+    const std::uint64_t rank = least.debt == 0 ? used_count : kRateCellsPerLine + least.debt;
     if (rank < best_rank) {
       best = least;
       best_rank = rank;
     }
   }
+  if (heavy_count < kCrowdedBy) best.debt = 0;
   return best;
 }
 

@@ -5,10 +5,12 @@
 //   refused moves nothing, so a flood does not postpone the refill. A full bucket needs no memory at all, since a
 //   stranger's bucket is full too.
 // * Each network may stand in any cell of two cache lines, chosen by a keyed hash. A new one goes where more cells are
-//   free. When no cell is free it takes over the one nearest to full, and its debt with it. So strangers with a few
-//   packets each push out one another, not the heavy ones; nobody loses a debt by being pushed out; and a new network
-//   inherits the smallest debt around, which lies far below a burst unless all of its cells belong to heavy networks,
-//   that is, unless about as many networks as there are cells send more than the rate at the same time.
+//   free. When no cell is free it takes over the one nearest to full: strangers with a few packets each push out one
+//   another, not the heavy ones. Under a flood of strangers that owe k times as many buckets as there are cells, the
+//   limit loosens to about k times the rate, and nobody new is refused.
+// * When three quarters of those cells belong to heavy networks, a new one inherits the debt of the cell that it takes
+//   over, so that heavy ones beyond the size of the table do not escape by taking turns. Only then may somebody new be
+//   refused: when about as many networks as there are cells exceed the rate at the same time.
 // * Part of the excess is answered all the same (`leak`), by chance, so that nobody silences a victim with packets in
 //   its name, and part is answered with RATE (`kod`).
 //
@@ -119,7 +121,7 @@ class RateLimiter {
   Line& FirstLine(std::uint64_t hash) const;
   Line& SecondLine(std::uint64_t hash) const;
   bool Take(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now);
-  Candidate FindOwn(std::uint64_t hash) const;
+  Candidate FindOwn(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const;
   Candidate FindPlace(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const;
 
   PrefixHash hash_;
