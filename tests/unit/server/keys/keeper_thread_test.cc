@@ -1,0 +1,109 @@
+#include "server/keys/keeper_thread.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "server/keys/file_key_source.h"
+#include "tests/support/fakes.h"
+#include "tests/unit/core/keys/ring_builder.h"
+#include "tests/unit/server/keys/temporary_directory.h"
+
+namespace ntsd {
+namespace {
+
+using testing::FakeClock;
+using testing::FakeRandom;
+using testing::RingOf;
+using testing::TemporaryDirectory;
+using testing::WriteFile;
+
+class KeeperThreadTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<KeeperThread> Make(std::unique_ptr<KeySource> source) {
+    auto keeper = KeyKeeper::Open(std::move(source), {std::chrono::hours(24), 7, false}, clock_, random_,
+                                  [](KeyKeeper::Severity, const std::string&) {});
+    EXPECT_TRUE(keeper) << keeper.error().text;
+    return std::make_unique<KeeperThread>(std::move(*keeper));
+  }
+
+  TemporaryDirectory directory_;
+  SystemFileOperations files_;
+  const std::string path_ = directory_.File("keys");
+  const FakeClock clock_;
+  FakeRandom random_;
+};
+
+TEST_F(KeeperThreadTest, AnswersManyThreadsWhileWorkersRead) {
+  const auto thread = Make(std::move(*OwnKeyFile::Open(path_, files_)));
+  thread->Start();
+  std::atomic<bool> stop{false};
+  std::atomic<int> unknown_current{0};
+  std::thread worker([&] {
+    KeyRing::Reader reader(thread->ring());
+    while (!stop.load(std::memory_order_relaxed)) {
+      const KeyRing::Pin pin = reader.Acquire();
+      if (pin->Find(pin->current().id) == nullptr) unknown_current.fetch_add(1);
+    }
+  });
+  std::atomic<int> rotated{0};
+  std::vector<std::thread> askers;
+  for (int i = 0; i < 3; ++i) {
+    askers.emplace_back([&] {
+      for (int j = 0; j < 10; ++j) {
+        const auto answer = thread->Ask([](KeyKeeper& keeper) { return keeper.Rotate(); });
+        if (answer && *answer) rotated.fetch_add(1);
+        const auto status = thread->Ask([](KeyKeeper& keeper) { return keeper.Status(); });
+        EXPECT_TRUE(status);
+      }
+    });
+  }
+  for (std::thread& asker : askers) asker.join();
+  stop.store(true);
+  worker.join();
+  EXPECT_EQ(rotated.load(), 30);
+  EXPECT_EQ(unknown_current.load(), 0);
+  EXPECT_EQ(thread->Ask([](KeyKeeper& keeper) { return keeper.Status().generation; }), 31U);
+  // Nobody pins any more, and nobody asks: retired sets go by themselves, and the last answer said so or the next does.
+  thread->Stop();
+}
+
+TEST_F(KeeperThreadTest, AnswersNothingBeforeStartAndAfterStop) {
+  const auto thread = Make(std::move(*OwnKeyFile::Open(path_, files_)));
+  const auto ask = [&] { return thread->Ask([](KeyKeeper& keeper) { return keeper.Status().generation; }); };
+  EXPECT_EQ(ask(), std::nullopt);
+  thread->Start();
+  EXPECT_EQ(ask(), 1U);
+  thread->Stop();
+  EXPECT_EQ(ask(), std::nullopt);
+  thread->Stop();
+}
+
+TEST_F(KeeperThreadTest, StopsAtOnceThoughNothingIsDueForHours) {
+  const auto thread = Make(std::move(*OwnKeyFile::Open(path_, files_)));
+  thread->Start();
+  const auto begin = std::chrono::steady_clock::now();
+  thread->Stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+}
+
+// Woken by the kernel: the keeper itself would look again after ten seconds.
+TEST_F(KeeperThreadTest, TakesAFollowedFileSoonAfterItChanged) {
+  WriteFile(path_, WriteKeyFile(RingOf({11, 10})));
+  const auto thread = Make(std::make_unique<FollowedKeyFile>(path_, files_));
+  thread->Start();
+  WriteFile(directory_.File("new"), WriteKeyFile(RingOf({12, 11, 10})));
+  std::filesystem::rename(directory_.File("new"), path_);
+  KeyRing::Reader reader(thread->ring());
+  const auto begin = std::chrono::steady_clock::now();
+  // Ends: by the deadline.
+  while (reader.Acquire()->current().id != 11 && std::chrono::steady_clock::now() - begin < std::chrono::seconds(8)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(reader.Acquire()->current().id, 11U);
+}
+
+}  // namespace
+}  // namespace ntsd
