@@ -76,7 +76,7 @@ TEST(KeyRingDeathTest, MoreReadersThanPlacesAreABug) {
 // Run under the thread sanitizer, a set that is wiped while a reader looks at it is reported; without it, guard pages
 // and the octets of the key tell.
 TEST(KeyRing, ReadersFindWholeKeysThroughManyThousandRotations) {
-  constexpr std::uint64_t kRotations = 8'000;
+  constexpr std::uint64_t kRotations = 4'000;
   constexpr int kReaders = 4;
   KeyRing ring(SetOf(0, 0));
   std::atomic<bool> stop{false};
