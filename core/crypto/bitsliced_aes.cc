@@ -44,7 +44,7 @@ void ExchangeBits(std::uint64_t& a, std::uint64_t& b, std::uint64_t mask, int di
 // Transposes the eight 8 x 8 bit matrices that octet j of all eight words make. Its own inverse.
 void Transpose(Planes& words) {
   for (std::size_t i = 0; i < 8; i += 2) ExchangeBits(words[i], words[i + 1], 0x5555555555555555, 1);
-  for (const std::size_t i : {0, 1, 4, 5}) ExchangeBits(words[i], words[i + 2], 0x3333333333333333, 2);
+  for (const std::size_t i : {0U, 1U, 4U, 5U}) ExchangeBits(words[i], words[i + 2], 0x3333333333333333, 2);
   for (std::size_t i = 0; i < 4; ++i) ExchangeBits(words[i], words[i + 4], 0x0F0F0F0F0F0F0F0F, 4);
 }
 

@@ -30,7 +30,7 @@ KeyRing::Slot* KeyRing::TakeSlot() {
     // Acquire: what the slot's last owner did with it is over before we use it.
     if (!slot.taken.exchange(true, std::memory_order_acq_rel)) return &slot;
   }
-  CHECK(!"more threads read the key ring than kKeyRingReadersMax");
+  CHECK(false && "more threads read the key ring than kKeyRingReadersMax");
   return nullptr;
 }
 

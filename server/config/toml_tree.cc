@@ -9,6 +9,7 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include "server/config/toml_letters.h"
 #include "server/config/values.h"
 
 namespace ntsd {
@@ -138,9 +139,11 @@ class TomlBuilder {
   // TOML if it is that, so that numbers, lists and tables can be given; else the text as it stands, because nobody
   // wants to quote `debug` for a shell.
   static TomlNode ValueFrom(std::string_view text, const std::string& source) {
-    const toml::parse_result parsed = toml::parse(fmt::format("value = {}", text));
-    if (parsed && parsed.table().size() == 1) {
-      if (const toml::node* const value = parsed.table().get("value")) return Convert(*value, source, false);
+    const std::string line = fmt::format("value = {}", text);
+    if (!FindLetterBeyondAscii(line)) {
+      const toml::parse_result parsed = toml::parse(line);
+      const toml::node* const value = parsed && parsed.table().size() == 1 ? parsed.table().get("value") : nullptr;
+      if (value != nullptr) return Convert(*value, source, false);
     }
     return Convert(toml::value<std::string>(std::string(text)), source, false);
   }
@@ -196,8 +199,20 @@ std::string TomlNode::Describe() const {
   return IsTable() ? "a table" : "a date or time";
 }
 
+static ConfigError LetterError(std::string_view text, const std::string& name, std::size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const std::size_t column = offset - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
+  return {
+      ConfigError::Kind::kText,      name, static_cast<unsigned>(line),
+      static_cast<unsigned>(column), "",   "not TOML: expected characters of ASCII outside of strings and comments"};
+}
+
 Expected<TomlNode, std::vector<ConfigError>> ParseToml(std::string_view text, const std::string& name,
                                                        std::span<const std::string> overrides) {
+  if (const std::optional<std::size_t> offset = FindLetterBeyondAscii(text)) {
+    return Unexpected(std::vector<ConfigError>{LetterError(text, name, *offset)});
+  }
   const toml::parse_result parsed = toml::parse(text, name);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
