@@ -70,6 +70,8 @@ std::string_view ReasonName(Reason reason) {
       return "plain_ignored";
     case Reason::kStale:
       return "stale";
+    case Reason::kClockStepped:
+      return "clock_stepped";
     case Reason::kCount:
       break;
   }

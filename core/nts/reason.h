@@ -48,6 +48,7 @@ enum class Reason : std::uint8_t {
   kRateDropped,   // over its limit
   kPlainIgnored,  // plain NTP where the listener wants NTS
   kStale,         // waited too long in a backlog
+  kClockStepped,  // the clock was set between receive and transmit: no true answer is possible
   kCount,
 };
 

@@ -1,7 +1,7 @@
 #include "core/nts/responder.h"
 
 #include <algorithm>
-#include <optional>
+#include <bit>
 
 #include "core/base/check.h"
 #include "core/ntp/extension_field.h"
@@ -24,11 +24,13 @@ std::size_t NtsReplyOverhead(const Request& request, AeadId aead) {
 
 // What stays the same for all answers of a batch (R-SEC-08: nothing in it depends on the client).
 struct Responder::HeaderTemplate {
+  ServerState state;
   NtpHeader header;
   // Bits of a timestamp that the clock cannot tell; they are random (RFC 5905 §6, R-NTP-11).
   std::uint32_t noise_mask = 0;
 
-  void Update(const ServerState& state, MonotonicTime now) {
+  void Update(const ServerState& next, UnixTime wall, MonotonicTime now) {
+    state = next;
     header = NtpHeader{};
     header.mode = NtpMode::kServer;
     header.precision = state.precision;
@@ -38,13 +40,20 @@ struct Responder::HeaderTemplate {
     header.root_dispersion = NtpShort::FromDuration(state.RootDispersionAt(now));
     if (state.reference_time != UnixTime{}) header.reference = NtpTimestamp::FromUnix(state.reference_time);
     if (state.IsFitToServe(now)) {
-      header.leap = state.leap;
+      header.leap = state.LeapAt(wall);
       header.stratum = state.stratum;
       header.reference_id = state.reference_id;
     } else {
       // RFC 5905 §7.3: stratum 16 is sent as 0; reference id 0, so that nobody takes it for a kiss code.
       header.leap = LeapIndicator::kUnsynchronized;
     }
+  }
+
+  // `noise` fills the bits below the precision. Never zero, which would mean "unknown".
+  NtpTimestamp Stamp(UnixTime clock_time, std::uint32_t noise) const {
+    const std::uint64_t bits = NtpTimestamp::FromUnix(state.ServedTime(clock_time)).bits;
+    const std::uint64_t noisy = (bits & ~std::uint64_t{noise_mask}) | (noise & noise_mask);
+    return {noisy == 0 ? 1 : noisy};
   }
 
   // RFC 5905 §7.4: everything but the code and the timestamps is empty.
@@ -62,6 +71,8 @@ struct Responder::Work {
   Request request;
   AssociationKeys keys;
   bool cookie_is_open = false;
+  bool is_over_limit = false;  // to be answered with RATE
+  bool is_sealed = false;      // the answer carries an authenticator
   std::optional<KissCode> kiss;
   std::uint32_t transmit_noise = 0;
   NtpTimestamp receive;
@@ -74,8 +85,14 @@ struct Responder::Work {
   ByteSpan sealed;
 };
 
+std::size_t ResponderCounters::ServiceBucket(Duration service) {
+  if (service.count() <= 0) return 0;
+  const auto microseconds = (static_cast<std::uint64_t>(service.count()) + 999) / 1000;
+  return std::min<std::size_t>(static_cast<std::size_t>(std::bit_width(microseconds - 1)), kServiceBucketCount - 1);
+}
+
 Responder::Responder(const Aead& aead, KeyRing& ring, const Published<ServerState>& state, const Clock& clock,
-                     Random& random, std::vector<ListenerPolicy> policies)
+                     Random& random, std::vector<ListenerPolicy> policies, Guard* guard)
     : aead_(aead),
       keys_(ring),
       state_(state),
@@ -83,38 +100,55 @@ Responder::Responder(const Aead& aead, KeyRing& ring, const Published<ServerStat
       random_(random),
       policies_(std::move(policies)),
       counters_(policies_.size()),
-      header_(std::make_unique<HeaderTemplate>()),
+      headers_(std::make_unique<std::array<HeaderTemplate, 2>>()),
       works_(kBatchSizeMax) {
   cookie_seals_.reserve(kBatchCookiesMax);
+  if (guard != nullptr) guard_.emplace(*guard);
 }
 
 Responder::~Responder() = default;
 
 void Responder::Prepare(std::span<Exchange> batch) {
   CHECK(batch.size() <= kBatchSizeMax);
-  header_->Update(state_.Read(), clock_.Monotonic());
+  const MonotonicTime now = clock_.Monotonic();
+  ReadState(clock_.Now(), now);
   for (std::size_t i = 0; i < batch.size(); ++i) {
     batch[i].slot = i;
     batch[i].reply_size = 0;
     Classify(batch[i], works_[i]);
   }
+  if (guard_) Limit(batch, now);
   {
     const KeyRing::Pin keys = keys_.Acquire();
     OpenCookiesOf(batch, *keys);
     VerifyRequests(batch);
     WriteReplies(batch, *keys);
   }
-  Count(batch);
+  CountRequests(batch);
+}
+
+void Responder::ReadState(UnixTime wall, MonotonicTime now) {
+  const ServerState state = state_.Read();
+  (*headers_)[0].Update(state, wall, now);
+  const bool any_smears =
+      std::any_of(policies_.begin(), policies_.end(), [](const ListenerPolicy& policy) { return policy.smear; });
+  if (any_smears) (*headers_)[1].Update(state.Smeared(wall), wall, now);
+}
+
+const Responder::HeaderTemplate& Responder::TemplateFor(const Exchange& exchange) const {
+  return (*headers_)[policies_[exchange.listener].smear ? 1 : 0];
 }
 
 // Everything that needs no cryptography.
 void Responder::Classify(Exchange& exchange, Work& work) {
   work.request = Request{};
   work.cookie_is_open = false;
+  work.is_over_limit = false;
+  work.is_sealed = false;
   work.kiss.reset();
   work.reply_size = 0;
   const ListenerPolicy& policy = policies_[exchange.listener];
-  if (exchange.destination.IsMulticastOrBroadcast()) {
+  if (!exchange.to_unicast) {
     exchange.reason = Reason::kBadDestination;
     return;
   }
@@ -138,6 +172,39 @@ void Responder::Classify(Exchange& exchange, Work& work) {
     work.kiss = KissCode::kDeny;
   } else {
     exchange.reason = Reason::kPlain;
+  }
+}
+
+// Before any cryptography: whoever is over its limit costs a look-up and nothing more.
+void Responder::Limit(std::span<Exchange> batch, MonotonicTime now) {
+  std::array<IpAddress, kBatchSizeMax> sources;
+  std::array<Exchange*, kBatchSizeMax> owners;
+  std::array<GuardReason, kBatchSizeMax> verdicts;
+  std::size_t count = 0;
+  for (Exchange& exchange : batch) {
+    if (ActionOf(exchange.reason) == Action::kDrop) continue;
+    sources[count] = exchange.source.address;
+    owners[count++] = &exchange;
+  }
+  guard_->Decide(std::span(sources).first(count), now, random_, std::span(verdicts).first(count));
+  for (std::size_t i = 0; i < count; ++i) {
+    Exchange& exchange = *owners[i];
+    switch (ActionOf(verdicts[i])) {
+      case GuardAction::kServe:
+        break;
+      case GuardAction::kDrop:
+        exchange.reason = verdicts[i] == GuardReason::kDeniedByAccess ? Reason::kAccessDenied : Reason::kRateDropped;
+        break;
+      case GuardAction::kRate:
+        // An NTS request has to authenticate first, so that its RATE can be authenticated, too.
+        if (exchange.reason == Reason::kNts) {
+          works_[exchange.slot].is_over_limit = true;
+        } else {
+          exchange.reason = Reason::kRateLimited;
+          works_[exchange.slot].kiss = KissCode::kRate;
+        }
+        break;
+    }
   }
 }
 
@@ -212,6 +279,11 @@ void Responder::PlanReply(Exchange& exchange, Work& work, AeadId master) const {
   }
   // Equal length makes the path symmetric (R-NTS-10); any filling is Additional Padding in the authenticator.
   work.reply_size = limit;
+  work.is_sealed = true;
+  if (work.is_over_limit) {
+    exchange.reason = Reason::kRateLimited;
+    work.kiss = KissCode::kRate;
+  }
 }
 
 void Responder::WriteReplies(std::span<Exchange> batch, const KeySet& keys) {
@@ -222,7 +294,7 @@ void Responder::WriteReplies(std::span<Exchange> batch, const KeySet& keys) {
     if (exchange.reason == Reason::kNts) PlanReply(exchange, work, master);
     const Action action = ActionOf(exchange.reason);
     if (action == Action::kNak) work.kiss = KissCode::kNtsn;
-    if (exchange.reason != Reason::kNts && work.cookie_is_open) {
+    if (!work.is_sealed && work.cookie_is_open) {
       Wipe(work.keys.c2s);
       Wipe(work.keys.s2c);
     }
@@ -232,7 +304,7 @@ void Responder::WriteReplies(std::span<Exchange> batch, const KeySet& keys) {
     WriteHeader(exchange, work.request, writer);
     // RFC 8915 §5.3: echoed in every answer, whatever it says.
     writer.WriteBytes(work.request.unique_id_field);
-    if (exchange.reason == Reason::kNts) {
+    if (work.is_sealed) {
       WriteNtsReply(work, writer, master);
     } else {
       work.reply_size = writer.size();
@@ -245,12 +317,11 @@ void Responder::WriteReplies(std::span<Exchange> batch, const KeySet& keys) {
 // The transmit timestamp is left for Finish().
 void Responder::WriteHeader(const Exchange& exchange, const Request& request, ByteWriter& writer) {
   Work& work = works_[exchange.slot];
-  NtpHeader header = work.kiss ? header_->Kiss(*work.kiss) : header_->header;
+  const HeaderTemplate& shared = TemplateFor(exchange);
+  NtpHeader header = work.kiss ? shared.Kiss(*work.kiss) : shared.header;
   const std::uint64_t noise = random_.NextU64();
-  work.transmit_noise = static_cast<std::uint32_t>(noise) & header_->noise_mask;
-  work.receive = NtpTimestamp::FromUnix(exchange.received);
-  work.receive.bits = (work.receive.bits & ~std::uint64_t{header_->noise_mask}) | (noise >> 32 & header_->noise_mask);
-  if (work.receive.bits == 0) work.receive.bits = 1;
+  work.transmit_noise = static_cast<std::uint32_t>(noise);
+  work.receive = shared.Stamp(exchange.received, static_cast<std::uint32_t>(noise >> 32));
   header.version = request.version;
   header.poll = request.poll;
   header.origin = request.transmit;
@@ -285,29 +356,39 @@ void Responder::Finish(std::span<Exchange> group) {
   std::array<SealJob, kBatchSizeMax> jobs;
   std::array<Work*, kBatchSizeMax> sealed;
   std::size_t count = 0;
-  const NtpTimestamp now = NtpTimestamp::FromUnix(clock_.Now());
+  MonotonicTime now;
+  UnixTime wall;
+  // A pause between the two readings looks like a step of the clock; only what stays is one.
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    now = clock_.Monotonic();
+    wall = clock_.Now();
+    if ((*headers_)[0].state.IsOneEpoch(wall, wall, now)) break;
+  }
   for (Exchange& exchange : group) {
     Work& work = works_[exchange.slot];
     if (work.reply_size == 0) continue;
-    NtpTimestamp transmit{(now.bits & ~std::uint64_t{header_->noise_mask}) | work.transmit_noise};
-    // RFC 9769 §2 forbids transmit = receive, and noise may not turn them round.
-    if (static_cast<std::int64_t>(transmit.bits - work.receive.bits) <= 0) transmit.bits = work.receive.bits + 1;
-    if (transmit.bits == 0) transmit.bits = 1;
-    ByteWriter(exchange.reply.subspan(kTransmitOffset)).WriteU64(transmit.bits);
-    exchange.reply_size = work.reply_size;
-    counters_.octets.Add(ResponderCounters::kOctetsOut, work.reply_size);
-    if (work.reply_size > exchange.request.size()) counters_.octets.Add(ResponderCounters::kAmplified);
-    if (exchange.reason == Reason::kNts) {
-      jobs[count] = {
-          .aead = work.keys.aead,
-          .key = {.raw = work.keys.s2c.data()},
-          .associated_data = exchange.reply.first(work.associated_size),
-          .nonce = work.nonce,
-          .plaintext = work.sealed.subspan(AeadPlaintextOffset(work.keys.aead), work.sealed.size() - kAeadTagSize),
-          .sealed = work.sealed.data()};
-      sealed[count++] = &work;
+    const HeaderTemplate& shared = TemplateFor(exchange);
+    if (!shared.state.IsOneEpoch(exchange.received, wall, now)) {
+      exchange.reason = Reason::kClockStepped;
+    } else {
+      NtpTimestamp transmit = shared.Stamp(wall, work.transmit_noise);
+      // RFC 9769 §2 forbids transmit = receive, and noise may not turn them round.
+      if (static_cast<std::int64_t>(transmit.bits - work.receive.bits) <= 0) transmit.bits = work.receive.bits + 1;
+      if (transmit.IsUnknown()) transmit.bits = 1;
+      ByteWriter(exchange.reply.subspan(kTransmitOffset)).WriteU64(transmit.bits);
+      exchange.reply_size = work.reply_size;
     }
+    CountAnswer(exchange, wall);
     work.reply_size = 0;
+    if (!work.is_sealed) continue;
+    const std::size_t plaintext_size = work.sealed.size() - kAeadTagSize;
+    jobs[count] = {.aead = work.keys.aead,
+                   .key = {.raw = work.keys.s2c.data()},
+                   .associated_data = exchange.reply.first(work.associated_size),
+                   .nonce = work.nonce,
+                   .plaintext = work.sealed.subspan(AeadPlaintextOffset(work.keys.aead), plaintext_size),
+                   .sealed = work.sealed.data()};
+    sealed[count++] = &work;
   }
   aead_.Seal(std::span(jobs).first(count));
   for (std::size_t i = 0; i < count; ++i) {
@@ -316,11 +397,22 @@ void Responder::Finish(std::span<Exchange> group) {
   }
 }
 
-void Responder::Count(std::span<const Exchange> batch) {
+// What is dropped ends here; what is answered ends in Finish().
+void Responder::CountRequests(std::span<const Exchange> batch) {
   for (const Exchange& exchange : batch) {
-    counters_.reasons.Add(static_cast<std::size_t>(exchange.reason));
     counters_.octets.Add(ResponderCounters::kOctetsIn, exchange.request.size());
+    if (ActionOf(exchange.reason) == Action::kDrop) counters_.reasons.Add(static_cast<std::size_t>(exchange.reason));
   }
+}
+
+void Responder::CountAnswer(const Exchange& exchange, UnixTime transmitted) {
+  counters_.reasons.Add(static_cast<std::size_t>(exchange.reason));
+  if (exchange.reply_size == 0) return;
+  counters_.octets.Add(ResponderCounters::kOctetsOut, exchange.reply_size);
+  if (exchange.reply_size > exchange.request.size()) counters_.octets.Add(ResponderCounters::kAmplified);
+  const Duration service = transmitted - exchange.received;
+  counters_.service.Add(ResponderCounters::ServiceBucket(service));
+  counters_.service_ns.Add(0, service.count() > 0 ? static_cast<std::uint64_t>(service.count()) : 0);
 }
 
 }  // namespace ntsd

@@ -14,6 +14,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -24,6 +25,7 @@
 #include "core/base/published.h"
 #include "core/base/random.h"
 #include "core/crypto/aead.h"
+#include "core/guard/guard.h"
 #include "core/keys/key_ring.h"
 #include "core/limits.h"
 #include "core/ntp/server_state.h"
@@ -39,6 +41,7 @@ enum class RequireNts : std::uint8_t { kNo, kIgnore, kDeny };
 struct ListenerPolicy {
   RequireNts require_nts = RequireNts::kNo;
   std::uint8_t versions = 0b0001'1110;  // bit v: version v is served
+  bool smear = false;                   // leap seconds are spread over a day
 };
 
 // One datagram on its way through. The caller owns the memory behind it.
@@ -47,7 +50,7 @@ struct Exchange {
   ByteSpan request;
   ByteSpan reply;  // kReplySizeMax octets of room, apart from the request
   IpEndpoint source;
-  IpAddress destination;     // where the datagram was sent to; unspecified when the port cannot tell
+  bool to_unicast = true;   // sent to an address of ours, not to a multicast or broadcast one
   UnixTime received{};       // when it came
   std::size_t listener = 0;  // index into the policies
   // Out, by Prepare().
@@ -74,13 +77,18 @@ struct ResponderCounters {
   // Octets in, octets out, and answers that were longer than their request: the last must stay zero for ever.
   enum Octets : std::size_t { kOctetsIn, kOctetsOut, kAmplified, kOctetsCount };
   Counters<kOctetsCount> octets;
+  // How long answers took from receive to transmit timestamp: [i] up to 2^i µs, the last one everything above.
+  static constexpr std::size_t kServiceBucketCount = 22;
+  static std::size_t ServiceBucket(Duration service);
+  Counters<kServiceBucketCount> service;
+  Counters<1> service_ns;
 };
 
 class Responder {
  public:
-  // All arguments outlive the responder. `policies` has one entry a listener.
+  // All arguments outlive the responder. `policies` has one entry a listener. Without a guard everybody is served.
   Responder(const Aead& aead, KeyRing& ring, const Published<ServerState>& state, const Clock& clock, Random& random,
-            std::vector<ListenerPolicy> policies);
+            std::vector<ListenerPolicy> policies, Guard* guard = nullptr);
   ~Responder();
 
   // Decides about every datagram of `batch` (at most kBatchSizeMax) and prepares the answers.
@@ -89,19 +97,25 @@ class Responder {
   void Finish(std::span<Exchange> group);
 
   const ResponderCounters& counters() const { return counters_; }
+  // nullptr without a guard.
+  const Guard::Worker* guard() const { return guard_ ? &*guard_ : nullptr; }
 
  private:
   struct Work;            // what Prepare() leaves for Finish()
   struct HeaderTemplate;  // the header fields that are the same for all answers of the batch
 
+  void ReadState(UnixTime wall, MonotonicTime now);
+  const HeaderTemplate& TemplateFor(const Exchange& exchange) const;
   void Classify(Exchange& exchange, Work& work);
+  void Limit(std::span<Exchange> batch, MonotonicTime now);
   void OpenCookiesOf(std::span<Exchange> batch, const KeySet& keys);
   void VerifyRequests(std::span<Exchange> batch);
   void PlanReply(Exchange& exchange, Work& work, AeadId master) const;
   void WriteReplies(std::span<Exchange> batch, const KeySet& keys);
   void WriteHeader(const Exchange& exchange, const Request& request, ByteWriter& writer);
   void WriteNtsReply(Work& work, ByteWriter& writer, AeadId master);
-  void Count(std::span<const Exchange> batch);
+  void CountRequests(std::span<const Exchange> batch);
+  void CountAnswer(const Exchange& exchange, UnixTime transmitted);
 
   const Aead& aead_;
   KeyRing::Reader keys_;
@@ -109,9 +123,11 @@ class Responder {
   const Clock& clock_;
   Random& random_;
   const std::vector<ListenerPolicy> policies_;
+  std::optional<Guard::Worker> guard_;
   ResponderCounters counters_;
 
-  std::unique_ptr<HeaderTemplate> header_;
+  // For listeners that tell the time as it is, and for those that smear.
+  std::unique_ptr<std::array<HeaderTemplate, 2>> headers_;
   std::vector<Work> works_;                  // kBatchSizeMax of them
   std::vector<CookieSealJob> cookie_seals_;  // room for kBatchCookiesMax
 };

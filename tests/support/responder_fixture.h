@@ -77,7 +77,7 @@ class ResponderHarness {
       batch[i].request = copies[i];
       batch[i].reply = replies[i];
       batch[i].source = source;
-      batch[i].destination = destination;
+      batch[i].to_unicast = to_unicast;
       batch[i].received = clock.Now();
       batch[i].listener = listener;
     }
@@ -119,7 +119,7 @@ class ResponderHarness {
 
   FakeClock clock;
   FakeRandom random;
-  IpAddress destination = IpAddress::V4(0xC0000201);
+  bool to_unicast = true;
   KeyRing ring;
   Published<ServerState> state;
   Responder responder;

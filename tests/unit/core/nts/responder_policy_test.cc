@@ -179,10 +179,8 @@ TEST(Policy, AnswersNobodyWhoCannotHaveAsked_R_NTP_23) {
   for (const char* address : {"224.0.1.1", "255.255.255.255", "0.0.0.0", "ff02::101", "::"}) {
     EXPECT_EQ(from(address), Reason::kBadSource) << address;
   }
-  for (const char* address : {"224.0.1.1", "239.1.2.3", "255.255.255.255", "ff02::101"}) {
-    harness.destination = *IpAddress::Parse(address);
-    EXPECT_EQ(from("192.0.2.7"), Reason::kBadDestination) << address;
-  }
+  harness.to_unicast = false;
+  EXPECT_EQ(from("192.0.2.7"), Reason::kBadDestination);
 }
 
 TEST(Counting, CountsEveryDatagramOnceAndItsOctets) {

@@ -52,7 +52,6 @@ testing::Answer AskAsInTheExample(Octets request) {
   exchange.request = request;
   exchange.reply = reply;
   exchange.source = ResponderHarness::DefaultSource();
-  exchange.destination = harness.destination;
   exchange.received = TimeOf(0x12345679);
   harness.responder.Prepare(std::span(&exchange, 1));
   harness.clock.Set(TimeOf(0x123A0000));

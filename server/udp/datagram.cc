@@ -1,0 +1,116 @@
+#include "server/udp/datagram.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace ntsd {
+namespace {
+
+template <typename Value>
+std::optional<Value> ReadControl(const cmsghdr* header) {
+  if (header->cmsg_len < CMSG_LEN(sizeof(Value))) return std::nullopt;
+  Value value;
+  std::memcpy(&value, CMSG_DATA(header), sizeof(value));
+  return value;
+}
+
+ByteView OctetsOf(const in_addr& address) { return {reinterpret_cast<const std::uint8_t*>(&address), sizeof(address)}; }
+ByteView OctetsOf(const in6_addr& address) { return {reinterpret_cast<const std::uint8_t*>(&address), sizeof(address)}; }
+
+void ReadPacketInfo(const in_pktinfo& info, Arrival& arrival) {
+  arrival.local = IpAddress::FromOctets(OctetsOf(info.ipi_spec_dst));
+  arrival.interface = static_cast<unsigned>(info.ipi_ifindex);
+  // They differ when the datagram went to a multicast or broadcast address (R-NTP-23).
+  arrival.to_unicast = info.ipi_spec_dst.s_addr == info.ipi_addr.s_addr;
+}
+
+void ReadPacketInfo(const in6_pktinfo& info, Arrival& arrival) {
+  arrival.local = IpAddress::FromOctets(OctetsOf(info.ipi6_addr));
+  arrival.interface = info.ipi6_ifindex;
+  arrival.to_unicast = !arrival.local->IsMulticastOrBroadcast();
+}
+
+bool IsLinkLocal(const IpAddress& address) {
+  return !address.is_v4 && address.octets[0] == 0xFE && (address.octets[1] & 0xC0) == 0x80;
+}
+
+template <typename Value>
+std::size_t WriteControl(int level, int type, const Value& value, void* control) {
+  cmsghdr header{};
+  header.cmsg_len = CMSG_LEN(sizeof(Value));
+  header.cmsg_level = level;
+  header.cmsg_type = type;
+  std::memset(control, 0, CMSG_SPACE(sizeof(Value)));
+  std::memcpy(control, &header, sizeof(header));
+  std::memcpy(static_cast<std::uint8_t*>(control) + CMSG_LEN(0), &value, sizeof(value));
+  return CMSG_SPACE(sizeof(Value));
+}
+
+}  // namespace
+
+Arrival ReadArrival(msghdr& message) {
+  Arrival arrival;
+  // Ends: CMSG_NXTHDR moves on within msg_controllen.
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPNS) {
+      if (const auto stamp = ReadControl<timespec>(header)) {
+        arrival.received = UnixTime(std::chrono::seconds(stamp->tv_sec) + std::chrono::nanoseconds(stamp->tv_nsec));
+      }
+    } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
+      if (const auto info = ReadControl<in_pktinfo>(header)) ReadPacketInfo(*info, arrival);
+    } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
+      if (const auto info = ReadControl<in6_pktinfo>(header)) ReadPacketInfo(*info, arrival);
+    }
+  }
+  return arrival;
+}
+
+std::optional<IpEndpoint> ReadSender(const void* name, std::size_t size) {
+  sa_family_t family;
+  if (size < sizeof(family)) return std::nullopt;
+  std::memcpy(&family, name, sizeof(family));
+  if (family == AF_INET && size >= sizeof(sockaddr_in)) {
+    sockaddr_in address;
+    std::memcpy(&address, name, sizeof(address));
+    return IpEndpoint{IpAddress::FromOctets(OctetsOf(address.sin_addr)), ntohs(address.sin_port)};
+  }
+  if (family == AF_INET6 && size >= sizeof(sockaddr_in6)) {
+    sockaddr_in6 address;
+    std::memcpy(&address, name, sizeof(address));
+    return IpEndpoint{IpAddress::FromOctets(OctetsOf(address.sin6_addr)), ntohs(address.sin6_port)};
+  }
+  return std::nullopt;
+}
+
+socklen_t WriteSocketAddress(const IpEndpoint& endpoint, unsigned interface, sockaddr_storage& storage) {
+  if (endpoint.address.is_v4) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(endpoint.port);
+    std::memcpy(&address.sin_addr, endpoint.address.octets.data(), sizeof(address.sin_addr));
+    std::memcpy(&storage, &address, sizeof(address));
+    return sizeof(address);
+  }
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(endpoint.port);
+  std::memcpy(&address.sin6_addr, endpoint.address.octets.data(), sizeof(address.sin6_addr));
+  if (IsLinkLocal(endpoint.address)) address.sin6_scope_id = interface;
+  std::memcpy(&storage, &address, sizeof(address));
+  return sizeof(address);
+}
+
+std::size_t WriteSourceControl(const IpAddress& local, unsigned interface, void* control) {
+  if (local.is_v4) {
+    // No interface: the answer takes the route to the client, whichever way the request came.
+    in_pktinfo info{};
+    std::memcpy(&info.ipi_spec_dst, local.octets.data(), sizeof(info.ipi_spec_dst));
+    return WriteControl(IPPROTO_IP, IP_PKTINFO, info, control);
+  }
+  in6_pktinfo info{};
+  std::memcpy(&info.ipi6_addr, local.octets.data(), sizeof(info.ipi6_addr));
+  if (IsLinkLocal(local)) info.ipi6_ifindex = interface;
+  return WriteControl(IPPROTO_IPV6, IPV6_PKTINFO, info, control);
+}
+
+}  // namespace ntsd

@@ -1,0 +1,68 @@
+// What a worker asks of an engine that moves datagrams: receive a batch, send answers, give the batch back.
+//
+// Threads: made by main, then used by one worker thread; Wake() and counters() by anyone.
+// Memory: all buffers belong to the port and are allocated when it is made.
+// Errors: nothing that happens to a datagram ends the service; it is a PortEvent, counted.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/base/counters.h"
+#include "core/base/time.h"
+#include "core/nts/responder.h"
+
+namespace ntsd {
+
+enum class PortEvent : std::uint8_t {
+  kReceived,         // datagrams taken from the kernel
+  kSent,             // answers handed to the kernel
+  kSendFailed,       // answers that it refused: buffers full, no route, forbidden by a filter
+  kStampMissing,     // datagrams without a kernel receive timestamp: stamped when we saw them
+  kSenderUnknown,    // datagrams whose sender's address made no sense
+  kBuffersExhausted, // times when the kernel found no buffer of ours; the datagrams waited in the socket
+  kRearmed,          // times when a receive had to be started again
+  kReceiveFailed,    // errors of a receive other than the above
+  kCount,
+};
+inline constexpr std::size_t kPortEventCount = static_cast<std::size_t>(PortEvent::kCount);
+// "received", "send_failed" …: for metrics and `ntsctl stats`.
+std::string_view PortEventName(PortEvent event);
+
+// One socket of a worker.
+struct UdpSocket {
+  int fd = -1;                 // non-blocking; stays the owner's
+  std::size_t listener = 0;    // index of its policy
+  bool has_packet_info = false;  // bound to a wildcard: answers need their source address set
+};
+
+class UdpPort {
+ public:
+  virtual ~UdpPort() = default;
+
+  // Called by the worker's thread before anything else. An empty text: done; otherwise why not.
+  virtual std::string Begin() = 0;
+  // Waits for datagrams when `may_wait`, and gives up to kBatchSizeMax of them, with room for their answers; nothing
+  // after Wake(). Valid until Release().
+  virtual std::span<Exchange> Receive(bool may_wait) = 0;
+  // Sends the answers of a part of the batch, those with a reply_size. Returns when the kernel has them.
+  virtual void Send(std::span<Exchange> group) = 0;
+  // Gives the batch's buffers back.
+  virtual void Release() = 0;
+
+  // Ends the waiting of Receive(), now or the next time. Any thread; async-signal-safe.
+  virtual void Wake() = 0;
+
+  const Counters<kPortEventCount>& counters() const { return counters_; }
+
+ protected:
+  void Count(PortEvent event, std::uint64_t amount = 1) { counters_.Add(static_cast<std::size_t>(event), amount); }
+
+ private:
+  Counters<kPortEventCount> counters_;
+};
+
+}  // namespace ntsd

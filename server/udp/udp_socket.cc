@@ -1,0 +1,136 @@
+#include "server/udp/udp_socket.h"
+
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "server/udp/datagram.h"
+
+namespace ntsd {
+namespace {
+
+// The kernel's default of 208 KiB loses datagrams in a stall of a few milliseconds.
+constexpr int kReceiveBufferSize = 8 << 20;
+constexpr int kListenBacklog = 4096;
+
+std::string Complaint(const IpEndpoint& address, const char* protocol) {
+  const int error = errno;
+  std::string text = "cannot listen on " + address.ToString() + " (" + protocol + "): ";
+  switch (error) {
+    case EADDRINUSE:
+      return text + "the port is in use by another process; `ss -lpn` shows which";
+    case EACCES:
+      return text + "ports below 1024 need root or CAP_NET_BIND_SERVICE";
+    case EAFNOSUPPORT:
+      return text + "this kernel has no support for that address family";
+    default:
+      return text + std::strerror(error);
+  }
+}
+
+bool SetOption(int fd, int level, int name, int value) { return setsockopt(fd, level, name, &value, sizeof(value)) == 0; }
+
+Descriptor NewSocket(const IpEndpoint& address, int type) {
+  return Descriptor(socket(address.address.is_v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+// Addresses may appear later (anycast, failover), so they need not exist yet; "[::]" takes IPv6 only, as IPv4 has a
+// listener of its own.
+bool SetAddressOptions(int fd, const IpEndpoint& address) {
+  if (address.address.is_v4) return SetOption(fd, IPPROTO_IP, IP_FREEBIND, 1);
+  return SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) && SetOption(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
+}
+
+bool Bind(int fd, const IpEndpoint& address) {
+  sockaddr_storage storage{};
+  const socklen_t size = WriteSocketAddress(address, 0, storage);
+  return bind(fd, reinterpret_cast<const sockaddr*>(&storage), size) == 0;
+}
+
+bool SetNtpOptions(int fd, const IpEndpoint& address, std::uint8_t dscp) {
+  const bool is_v4 = address.address.is_v4;
+  const int traffic_class = dscp << 2;
+  // Privileged processes may go beyond net.core.rmem_max; others get what it allows.
+  if (!SetOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBufferSize)) {
+    SetOption(fd, SOL_SOCKET, SO_RCVBUF, kReceiveBufferSize);
+  }
+  if (!SetOption(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1)) return false;
+  if (address.address.IsUnspecified() &&
+      !SetOption(fd, is_v4 ? static_cast<int>(IPPROTO_IP) : static_cast<int>(IPPROTO_IPV6),
+                 is_v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, 1)) {
+    return false;
+  }
+  if (is_v4) {
+    // Path MTU messages can be forged; our answers are small enough to ignore them.
+    return SetOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT) &&
+           (dscp == 0 || SetOption(fd, IPPROTO_IP, IP_TOS, traffic_class));
+  }
+  return SetOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT) &&
+         (dscp == 0 || SetOption(fd, IPPROTO_IPV6, IPV6_TCLASS, traffic_class));
+}
+
+Expected<void, std::string> CheckFree(const IpEndpoint& address, int type, const char* protocol) {
+  const Descriptor probe = NewSocket(address, type);
+  // A listening socket leaves connections behind that wait for their end; they are no other server.
+  const bool reuse = type == SOCK_DGRAM || SetOption(probe.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  if (!probe || !reuse || !SetAddressOptions(probe.get(), address) || !Bind(probe.get(), address)) {
+    return Unexpected(Complaint(address, protocol));
+  }
+  return {};
+}
+
+}  // namespace
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  if (this != &other) {
+    if (fd_ >= 0) close(fd_);
+    fd_ = other.Release();
+  }
+  return *this;
+}
+
+Descriptor::~Descriptor() {
+  if (fd_ >= 0) close(fd_);
+}
+
+int Descriptor::Release() { return std::exchange(fd_, -1); }
+
+Expected<void, std::string> CheckUdpAddressFree(const IpEndpoint& address) { return CheckFree(address, SOCK_DGRAM, "UDP"); }
+
+Expected<void, std::string> CheckTcpAddressFree(const IpEndpoint& address) {
+  return CheckFree(address, SOCK_STREAM, "TCP");
+}
+
+Expected<Descriptor, std::string> OpenUdpSocket(const IpEndpoint& address, std::uint8_t dscp) {
+  Descriptor socket = NewSocket(address, SOCK_DGRAM);
+  if (!socket || !SetOption(socket.get(), SOL_SOCKET, SO_REUSEPORT, 1) || !SetAddressOptions(socket.get(), address) ||
+      !SetNtpOptions(socket.get(), address, dscp) || !Bind(socket.get(), address)) {
+    return Unexpected(Complaint(address, "UDP"));
+  }
+  return socket;
+}
+
+Expected<Descriptor, std::string> OpenTcpListener(const IpEndpoint& address) {
+  Descriptor socket = NewSocket(address, SOCK_STREAM);
+  if (!socket || !SetOption(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1) || !SetAddressOptions(socket.get(), address) ||
+      !Bind(socket.get(), address) || listen(socket.get(), kListenBacklog) != 0) {
+    return Unexpected(Complaint(address, "TCP"));
+  }
+  return socket;
+}
+
+std::uint64_t ReadSocketDrops(int fd) {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> figures{};
+  socklen_t size = sizeof(figures);
+  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, figures.data(), &size) != 0) return 0;
+  return figures[SK_MEMINFO_DROPS];
+}
+
+}  // namespace ntsd

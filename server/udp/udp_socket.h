@@ -1,0 +1,48 @@
+// Opens the sockets of a listener, before privileges are dropped.
+//
+// Threads: main's. Errors: one line for the operator, with the address and what to do.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/expected.h"
+#include "core/base/ip_address.h"
+
+namespace ntsd {
+
+// Owns a file descriptor.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(other.Release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  ~Descriptor();
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  // Gives it away.
+  int Release();
+
+ private:
+  int fd_ = -1;
+};
+
+// Refuses an address that another process (or another ntsd) serves already: several sockets with SO_REUSEPORT would
+// share its traffic without a word. Ask for every address before opening any.
+Expected<void, std::string> CheckUdpAddressFree(const IpEndpoint& address);
+Expected<void, std::string> CheckTcpAddressFree(const IpEndpoint& address);
+
+// One of a group of sockets for NTP on the same address, between which the kernel spreads the clients. It has a large
+// receive buffer, kernel receive timestamps, and packet info when bound to a wildcard; answers are never fragmented by
+// us and leave with `dscp`.
+Expected<Descriptor, std::string> OpenUdpSocket(const IpEndpoint& address, std::uint8_t dscp);
+
+// A listening socket for NTS-KE.
+Expected<Descriptor, std::string> OpenTcpListener(const IpEndpoint& address);
+
+// Datagrams that the kernel has dropped because the socket's buffer was full.
+std::uint64_t ReadSocketDrops(int fd);
+
+}  // namespace ntsd
