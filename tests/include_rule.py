@@ -4,7 +4,7 @@
     tests/include_rule.py [ROOT]
 
 1. The arrows: core/base <- core/{crypto,ntp,keys,guard} <- core/nts <- {server, ke, bench} <- tests, where core/keys also
-   knows core/crypto. server and ke meet only in server/main.cc; tools reach the other side of NTS-KE by ke/client.h.
+   knows core/crypto. server and ke meet only in server/main; tools reach the other side of NTS-KE by ke/client.h.
 2. Own headers are included by their path from the root, in quotes; all others in angle brackets.
 3. A header of another project is met by few .cc files (two, if not said otherwise below) outside bench and tests, and by no
    header of ours: those files give the rest of the tree our own words for it.
@@ -28,7 +28,7 @@ ARROWS = {
     "core/nts": ["core/base", "core/crypto", "core/ntp", "core/keys", "core/guard"],
     "ke": ["core"],
     "server": ["core"],
-    "server/main.cc": ["core", "server", "ke"],
+    "server/main": ["core", "server", "ke"],
     "server/ntsctl": ["core", "server", "ke/client.h"],
     "bench": ["core", "ke/client.h"],
     "tests": ["core", "ke", "server", "bench"],

@@ -1,0 +1,40 @@
+// All sockets that clients reach, opened before privileges go: none is opened later, since a socket of another user
+// cannot join a SO_REUSEPORT group, and one of the same user could steal its traffic.
+//
+// Threads: main's. Errors: one line for the operator.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/expected.h"
+#include "server/config/config.h"
+#include "server/udp/udp_port.h"
+#include "server/udp/udp_socket.h"
+
+namespace ntsd {
+
+struct NtpListener {
+  IpEndpoint address;
+  std::vector<Descriptor> sockets;  // one a worker
+};
+
+struct KeListener {
+  std::size_t table = 0;  // which [[ke]]
+  IpEndpoint address;
+  Descriptor socket;
+};
+
+struct Listeners {
+  std::vector<NtpListener> ntp;
+  std::vector<KeListener> ke;
+
+  // The sockets of one worker, for its port.
+  std::vector<UdpSocket> SocketsOf(std::size_t worker) const;
+  // Datagrams that the kernel dropped, of all sockets.
+  std::uint64_t SocketDrops() const;
+};
+
+Expected<Listeners, std::string> OpenListeners(const Config& config, std::size_t ntp_worker_count);
+
+}  // namespace ntsd

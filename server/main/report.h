@@ -1,0 +1,20 @@
+// Figures and status, gathered from the counters of all parts.
+//
+// Threads: any; the parts allow it. Errors: none.
+#pragma once
+
+#include "server/control/service.h"
+#include "server/health.h"
+#include "server/main/service.h"
+#include "server/metrics/snapshot.h"
+
+namespace ntsd {
+
+MetricsSnapshot TakeSnapshot(const Service::View& view);
+// Rates are the caller's to fill in: they need two looks.
+StatusReport MakeStatus(const Service::View& view);
+KeysReport MakeKeysReport(const KeyStatus& status);
+// Clock, keys, certificates, workers: fit to serve, and if not, why.
+Health CheckHealth(const Service::View& view);
+
+}  // namespace ntsd

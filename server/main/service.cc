@@ -1,0 +1,445 @@
+#include "server/main/service.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "server/config/changes.h"
+#include "server/config/files.h"
+#include "server/keys/file_key_source.h"
+#include "server/main/notify.h"
+#include "server/main/operator.h"
+#include "server/main/privileges.h"
+#include "server/main/report.h"
+#include "server/main/settings.h"
+#include "server/udp/mmsg_port.h"
+#include "server/udp/uring_port.h"
+
+namespace ntsd {
+namespace {
+
+// A million networks for NTP; fewer clients do NTS-KE.
+constexpr std::size_t kNtpRateCells = std::size_t{1} << 20;
+constexpr std::size_t kKeRateCells = std::size_t{1} << 17;
+constexpr Duration kGuardSweepInterval = std::chrono::minutes(1);
+constexpr Duration kRound = std::chrono::seconds(1);
+constexpr Duration kDrainPatience = std::chrono::seconds(5);
+
+std::vector<std::string> ReadLines(const std::string& path) {
+  std::vector<std::string> lines;
+  std::ifstream file(path);
+  // Ends: with the file, whose size was checked with the configuration.
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty() && line.front() != '#') lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+std::string JoinErrors(const std::vector<ConfigError>& errors) {
+  std::string text;
+  for (const ConfigError& error : errors) text += (text.empty() ? "" : "; ") + error.ToString();
+  return text;
+}
+
+void LogKe(Log& log, ke::LogLevel level, std::string_view text) {
+  switch (level) {
+    case ke::LogLevel::kInfo:
+      log.Info(text);
+      break;
+    case ke::LogLevel::kWarning:
+      log.Warning(text);
+      break;
+    case ke::LogLevel::kError:
+      log.Error(text);
+      break;
+  }
+}
+
+void LogKeys(Log& log, KeyKeeper::Severity severity, const std::string& text) {
+  switch (severity) {
+    case KeyKeeper::Severity::kInfo:
+      log.Info(text);
+      break;
+    case KeyKeeper::Severity::kWarning:
+      log.Warning(text);
+      break;
+    case KeyKeeper::Severity::kError:
+      log.Error(text);
+      break;
+  }
+}
+
+sigset_t HandledSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  return signals;
+}
+
+}  // namespace
+
+Service::Service(ConfigSource source, Config config, Log& log)
+    : source_(std::move(source)), log_(log), started_(clock_.Monotonic()), config_(std::move(config)) {}
+
+Service::~Service() {
+  // Whoever calls into us goes first.
+  metrics_.reset();
+  control_.reset();
+}
+
+std::string Service::SetUp() {
+  using Step = std::string (Service::*)();
+  constexpr Step kSteps[] = {&Service::OpenSockets,       &Service::LoadCertificates, &Service::OpenReference,
+                             &Service::BecomeServiceUser, &Service::OpenKeys,         &Service::MakeGuards,
+                             &Service::MakeWorkers,       &Service::StartThreads};
+  aead_ = SelectAead();
+  if (aead_ == nullptr) return "NTSD_AEAD names an implementation that this CPU has not";
+  SetLimits();
+  for (const Step step : kSteps) {
+    std::string complaint = (this->*step)();
+    if (!complaint.empty()) return complaint;
+  }
+  LogSummary();
+  return {};
+}
+
+std::string Service::OpenSockets() {
+  placement_ = PlaceWorkers(config_.workers, AvailableCpus());
+  if (config_.ntp.empty()) placement_.ntp.clear();
+  auto listeners = OpenListeners(config_, placement_.ntp.size());
+  if (!listeners) return std::move(listeners.error());
+  listeners_ = std::move(*listeners);
+  operator_ = std::make_unique<Operator>(*this);
+  if (config_.metrics.listen) {
+    auto metrics = MetricsServer::Open(*config_.metrics.listen, {.snapshot = [this] { return TakeSnapshot(Look()); },
+                                                                 .health = [this] { return CheckHealth(Look()); },
+                                                                 .is_working = [this] { return workers_answer_.load(); }});
+    if (!metrics) return std::move(metrics.error());
+    metrics_ = std::move(*metrics);
+  }
+  if (config_.control.socket.empty()) return {};
+  const auto user = FindServiceUser(config_.process.user);
+  if (!user) return user.error();
+  auto control = ControlServer::Open({.path = config_.control.socket,
+                                      .group = config_.control.group,
+                                      .owner = *user ? (*user)->uid : geteuid(),
+                                      .every_second = [this] { operator_->CountRates(); }},
+                                     *operator_);
+  if (!control) return std::move(control.error());
+  control_ = std::move(*control);
+  if (!control_->warning().empty()) log_.Warning(control_->warning());
+  return {};
+}
+
+std::string Service::LoadCertificates() {
+  for (const KeConfig& table : config_.ke) {
+    auto context = ke::TlsContext::Load(CertificatePairs(table), clock_.Now());
+    if (!context) return std::move(context.error());
+    certificates_.push_back(std::move(*context));
+    ke_settings_.push_back(KeSettings(config_, table, ReadLines(table.pool_tokens)));
+  }
+  return {};
+}
+
+std::string Service::OpenReference() {
+  const ReferenceSettings settings = ReferenceSettingsOf(config_);
+  auto source = OpenClockSource(settings, clock_, reference_random_);
+  if (!source) return std::move(source.error());
+  watcher_ = std::make_unique<ReferenceWatcher>(settings, std::move(*source), clock_, state_, log_);
+  return {};
+}
+
+std::string Service::BecomeServiceUser() {
+  const auto user = FindServiceUser(config_.process.user);
+  if (!user) return user.error();
+  if (!*user) {
+    ForbidNewPrivileges();
+    return {};
+  }
+  const auto become = BecomeUser(**user);
+  return become ? std::string() : become.error();
+}
+
+std::string Service::OpenKeys() {
+  std::unique_ptr<KeySource> source;
+  if (config_.keys.source == KeySourceKind::kFollow) {
+    source = std::make_unique<FollowedKeyFile>(config_.keys.file, file_operations_);
+  } else {
+    auto own = OwnKeyFile::Open(config_.keys.file, file_operations_);
+    if (!own) return std::move(own.error().text);
+    source = std::move(*own);
+  }
+  auto keeper = KeyKeeper::Open(
+      std::move(source), KeyPolicyOf(config_), clock_, keeper_random_,
+      [this](KeyKeeper::Severity severity, const std::string& text) { LogKeys(log_, severity, text); });
+  if (!keeper) return std::move(keeper.error().text);
+  keeper_ = std::make_unique<KeeperThread>(std::move(*keeper));
+  return {};
+}
+
+std::string Service::MakeGuards() {
+  auto ntp = GuardPolicy::Make(NtpGuardSettings(config_));
+  auto ke = GuardPolicy::Make(KeGuardSettings(config_));
+  if (!ntp || !ke) return "the limits of the configuration cannot be kept: rate or burst is out of range";
+  ntp_guard_ = std::make_unique<Guard>(kNtpRateCells, std::move(*ntp), guard_random_);
+  ke_guard_ = std::make_unique<Guard>(kKeRateCells, std::move(*ke), guard_random_);
+  return {};
+}
+
+std::string Service::MakeWorkers() {
+  std::vector<std::unique_ptr<UdpPort>> ports;
+  if (std::string complaint = MakePorts(ports); !complaint.empty()) return complaint;
+  const std::vector<ListenerPolicy> policies = ListenerPolicies(config_);
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    auto random = std::make_unique<FastRandom>();
+    auto responder = std::make_unique<Responder>(*aead_, keeper_->ring(), state_, clock_, *random, policies,
+                                                 ntp_guard_.get());
+    workers_.push_back(std::make_unique<UdpWorker>(std::move(ports[i]), std::move(random), std::move(responder),
+                                                   placement_.ntp[i]));
+  }
+  MakeKeServer();
+  return {};
+}
+
+// io_uring where it is allowed, else recvmmsg; all workers take the same.
+std::string Service::MakePorts(std::vector<std::unique_ptr<UdpPort>>& ports) {
+  const std::size_t count = placement_.ntp.size();
+  engine_ = "none";
+  engine_reason_ = "no [[ntp]] table";
+  if (count == 0) return {};
+  std::string refusal;
+  if (config_.workers.engine != EngineChoice::kMmsg) {
+    for (std::size_t i = 0; i < count; ++i) {
+      auto port = MakeUringPort(listeners_.SocketsOf(i), clock_);
+      if (!port) {
+        refusal = std::move(port.error());
+        ports.clear();
+        break;
+      }
+      ports.push_back(std::move(*port));
+    }
+  }
+  if (ports.size() == count) {
+    engine_ = "io_uring";
+    engine_reason_ = config_.workers.engine == EngineChoice::kAuto ? "this kernel has what it needs" : "configured";
+    return {};
+  }
+  if (config_.workers.engine == EngineChoice::kIoUring) return "workers.engine = \"io_uring\" is not possible: " + refusal;
+  for (std::size_t i = 0; i < count; ++i) ports.push_back(MakeMmsgPort(listeners_.SocketsOf(i), clock_));
+  engine_ = "mmsg";
+  engine_reason_ = refusal.empty() ? "configured" : "no io_uring: " + refusal;
+  return {};
+}
+
+void Service::MakeKeServer() {
+  if (config_.ke.empty()) return;
+  ke::ServerOptions options;
+  options.worker_count = placement_.ke_count;
+  options.cpus = placement_.ke_cpus;
+  options.prefixes = {.v4 = config_.limits.ke.prefixes.v4, .v6 = config_.limits.ke.prefixes.v6};
+  options.guard = ke_guard_.get();
+  options.log = [this](ke::LogLevel level, std::string_view text) { LogKe(log_, level, text); };
+  std::vector<ke::Listener> sockets;
+  for (KeListener& listener : listeners_.ke) {
+    sockets.push_back({.fd = listener.socket.Release(), .service = listener.table});
+  }
+  ke_server_ = std::make_unique<ke::Server>(std::move(options), ke_settings_, certificates_, std::move(sockets),
+                                            keeper_->ring(), *aead_, clock_);
+}
+
+std::string Service::StartThreads() {
+  watcher_->Tick();
+  watcher_->Start();
+  keeper_->Start();
+  for (const auto& worker : workers_) {
+    std::string complaint = worker->Start();
+    if (!complaint.empty()) return complaint;
+  }
+  pings_.assign(workers_.size(), 0);
+  if (ke_server_) ke_server_->Start();
+  if (metrics_) metrics_->Start();
+  if (control_) control_->Start();
+  return {};
+}
+
+// The one summary of a start.
+void Service::LogSummary() {
+  log_.Info("ntsd " NTSD_VERSION " is serving",
+            {{"engine", engine_},
+             {"engine-reason", engine_reason_},
+             {"crypto", std::string(aead_->Name())},
+             {"ntp-workers", std::to_string(workers_.size())},
+             {"ke-workers", std::to_string(ke_server_ ? placement_.ke_count : 0)},
+             {"reference", std::string(ToString(ReferenceSettingsOf(config_).kind))},
+             {"ntp-rate-limit", config_.limits.ntp.rate > 0 ? fmt::format("{}/s", config_.limits.ntp.rate) : "off"}});
+  for (const NtpListener& listener : listeners_.ntp) log_.Info("listening", {{"ntp", listener.address.ToString()}});
+  for (const KeListener& listener : listeners_.ke) log_.Info("listening", {{"nts-ke", listener.address.ToString()}});
+  for (const auto& context : certificates_) {
+    for (const ke::CertificateInfo& certificate : context->certificates()) {
+      const auto days = std::chrono::duration_cast<std::chrono::hours>(certificate.not_after - clock_.Now()).count() / 24;
+      log_.Info("certificate", {{"name", certificate.names.empty() ? certificate.subject : certificate.names.front()},
+                                {"key", certificate.key_type},
+                                {"days-left", std::to_string(days)}});
+    }
+  }
+}
+
+int Service::Run() {
+  const sigset_t signals = HandledSignals();
+  const Descriptor signal_fd(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
+  notify::Ready(fmt::format("serving by {} on {} workers", engine_, workers_.size()));
+  pollfd waits[] = {{signal_fd.get(), POLLIN, 0}, {drain_event_.fd(), POLLIN, 0}};
+  bool stop = false;
+  // Ends: with SIGTERM, SIGINT or a drain.
+  while (!stop) {
+    poll(waits, std::size(waits), static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(kRound).count()));
+    signalfd_siginfo signal{};
+    while (read(signal_fd.get(), &signal, sizeof(signal)) == sizeof(signal)) {
+      if (signal.ssi_signo == SIGHUP) {
+        Reload();
+      } else {
+        stop = true;
+      }
+    }
+    stop = stop || drain_event_.Clear();
+    Housekeep();
+  }
+  Drain();
+  return 0;
+}
+
+void Service::Housekeep() {
+  const MonotonicTime now = clock_.Monotonic();
+  if (now >= next_guard_sweep_) {
+    next_guard_sweep_ = now + kGuardSweepInterval;
+    ntp_guard_->Housekeep(now);
+    ke_guard_->Housekeep(now);
+  }
+  workers_answer_ = WorkersAnswer();
+  if (notify::WatchdogInterval() && workers_answer_) notify::Watchdog();
+}
+
+// Every worker has come round since the last round; then all are asked again.
+bool Service::WorkersAnswer() {
+  bool all = true;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    all = all && workers_[i]->AnsweredPings() >= pings_[i];
+    pings_[i] = workers_[i]->Ping();
+  }
+  return all;
+}
+
+void Service::Drain() {
+  draining_ = true;
+  notify::Stopping();
+  log_.Info("draining");
+  if (ke_server_) {
+    const std::size_t cut_off = ke_server_->Drain(kDrainPatience);
+    if (cut_off > 0) log_.Warning("connections cut off", {{"count", std::to_string(cut_off)}});
+  }
+  for (const auto& worker : workers_) worker->Stop();
+  if (metrics_) metrics_->Stop();
+  control_.reset();
+  keeper_->Stop();
+  watcher_->Stop();
+  log_.Info("stopped");
+}
+
+void Service::RequestDrain() {
+  draining_ = true;
+  drain_event_.Set();
+}
+
+ReloadReport Service::Reload() {
+  const std::lock_guard lock(config_mutex_);
+  notify::Reloading();
+  ReloadReport report;
+  auto loaded = LoadConfig(source_.path, source_.overrides);
+  if (!loaded) {
+    report.is_good = false;
+    report.problem = JoinErrors(loaded.error());
+  } else {
+    report = ReloadFrom(loaded->config);
+  }
+  report.at = std::chrono::duration_cast<std::chrono::seconds>(clock_.Now().time_since_epoch()).count();
+  ++(report.is_good ? reloads_good_ : reloads_bad_);
+  last_reload_ = report;
+  if (report.is_good) {
+    log_.Info("reloaded", {{"applied", fmt::format("{}", fmt::join(report.applied, " "))},
+                           {"needs-restart", fmt::format("{}", fmt::join(report.needs_restart, " "))}});
+  } else {
+    log_.Error("reload refused, nothing has changed", {{"reason", report.problem}});
+  }
+  notify::Ready("serving");
+  return report;
+}
+
+// Everything is made before anything is put in force, so that a bad part changes nothing. Under config_mutex_.
+ReloadReport Service::ReloadFrom(const Config& next) {
+  ReloadReport report;
+  const auto refuse = [&report](std::string problem) {
+    report.is_good = false;
+    report.problem = std::move(problem);
+    return report;
+  };
+  const Config merged = MergeReloadable(config_, next);
+  auto ntp_policy = GuardPolicy::Make(NtpGuardSettings(merged));
+  auto ke_policy = GuardPolicy::Make(KeGuardSettings(merged));
+  if (!ntp_policy || !ke_policy) return refuse("the limits cannot be kept: rate or burst is out of range");
+  std::vector<std::shared_ptr<const ke::TlsContext>> contexts;
+  std::vector<KePolicy> policies;
+  for (const KeConfig& table : merged.ke) {
+    auto context = ke::TlsContext::Load(CertificatePairs(table), clock_.Now());
+    if (!context) return refuse(std::move(context.error()));
+    contexts.push_back(std::move(*context));
+    policies.push_back(KeSettings(merged, table, ReadLines(table.pool_tokens)).policy);
+  }
+  const auto keys = keeper_->Ask([](KeyKeeper& keeper) { return keeper.Reload(); });
+  if (keys && *keys) return refuse((*keys)->text);
+
+  ntp_guard_->Reload(std::move(*ntp_policy));
+  ke_guard_->Reload(std::move(*ke_policy));
+  for (std::size_t i = 0; i < contexts.size(); ++i) {
+    ke_server_->Use(i, std::move(contexts[i]));
+    ke_server_->Use(i, std::move(policies[i]));
+  }
+  log_.SetLevel(merged.log.level);
+  ConfigChanges changes = CompareConfigs(config_, next);
+  report.applied = std::move(changes.applied);
+  report.needs_restart = std::move(changes.needs_restart);
+  config_ = merged;
+  return report;
+}
+
+Service::View Service::Look() const {
+  const std::lock_guard lock(config_mutex_);
+  const MonotonicTime now = clock_.Monotonic();
+  return {.aead = *aead_,
+          .listeners = listeners_,
+          .workers = workers_,
+          .ke_server = ke_server_.get(),
+          .ke_service_count = ke_settings_.size(),
+          .ke_worker_count = ke_server_ ? placement_.ke_count : 0,
+          .watcher = *watcher_,
+          .keeper = *keeper_,
+          .log = log_,
+          .now = now,
+          .wall = clock_.Now(),
+          .uptime = now - started_,
+          .engine = engine_,
+          .engine_reason = engine_reason_,
+          .draining = draining_,
+          .workers_answer = workers_answer_,
+          .config = config_,
+          .last_reload = last_reload_,
+          .reloads_good = reloads_good_,
+          .reloads_bad = reloads_bad_};
+}
+
+}  // namespace ntsd

@@ -1,0 +1,141 @@
+// Everything that runs: built in order, started, watched over, reloaded, and taken down in reverse.
+//
+// Threads: SetUp(), Run() and the destructor by main. The rest is called by the control thread and the metrics threads
+//          between them; what they touch is either read-only after SetUp(), atomic, or under a mutex.
+// Memory: owns all objects of the service; no globals.
+// Errors: SetUp() says in one line what the environment does not allow; later nothing ends the service.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/published.h"
+#include "core/crypto/fast_random.h"
+#include "core/guard/guard.h"
+#include "ke/server.h"
+#include "server/config/load.h"
+#include "server/control/server.h"
+#include "server/keys/keeper_thread.h"
+#include "server/log.h"
+#include "server/main/listeners.h"
+#include "server/main/placement.h"
+#include "server/metrics/http_server.h"
+#include "server/reference/watcher.h"
+#include "server/system_clock.h"
+#include "server/udp/udp_worker.h"
+#include "server/udp/wake_event.h"
+
+namespace ntsd {
+
+class Operator;
+
+// How the configuration was found, so that a reload finds it again.
+struct ConfigSource {
+  std::string path;
+  std::vector<std::string> overrides;
+};
+
+class Service {
+ public:
+  Service(ConfigSource source, Config config, Log& log);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  // Opens, loads and starts everything. Signals have to be blocked before. An empty text: it runs.
+  std::string SetUp();
+  // Serves until SIGTERM, SIGINT or a drain; then drains. Returns the exit status.
+  int Run();
+
+  // --- for the control thread and the metrics threads ---
+
+  // Reads the configuration again and applies what can be applied without a restart; or changes nothing and says why.
+  ReloadReport Reload();
+  // Ends Run().
+  void RequestDrain();
+
+  // What report.h and operator.h read.
+  struct View;
+  View Look() const;
+
+ private:
+  std::string OpenSockets();
+  std::string LoadCertificates();
+  std::string OpenReference();
+  std::string BecomeServiceUser();
+  std::string OpenKeys();
+  std::string MakeGuards();
+  std::string MakeWorkers();
+  std::string MakePorts(std::vector<std::unique_ptr<UdpPort>>& ports);
+  void MakeKeServer();
+  std::string StartThreads();
+  void LogSummary();
+
+  ReloadReport ReloadFrom(const Config& next);
+  void Housekeep();
+  bool WorkersAnswer();
+  void Drain();
+
+  const ConfigSource source_;
+  Log& log_;
+  const SystemClock clock_;
+  const MonotonicTime started_;
+  const Aead* aead_ = nullptr;
+
+  mutable std::mutex config_mutex_;  // guards the next three
+  Config config_;
+  ReloadReport last_reload_;
+  std::uint64_t reloads_good_ = 0, reloads_bad_ = 0;
+
+  Placement placement_;
+  Listeners listeners_;
+  std::vector<std::shared_ptr<const ke::TlsContext>> certificates_;  // by [[ke]] table, until the KE server has them
+  std::vector<ke::Settings> ke_settings_;
+  FastRandom reference_random_, keeper_random_, guard_random_;
+  std::unique_ptr<ClockSource> clock_source_;
+  Published<ServerState> state_{ServerState{}};
+  std::unique_ptr<ReferenceWatcher> watcher_;
+  SystemFileOperations file_operations_;
+  std::unique_ptr<KeeperThread> keeper_;
+  std::unique_ptr<Guard> ntp_guard_, ke_guard_;
+  std::string engine_, engine_reason_;
+  std::vector<std::unique_ptr<UdpWorker>> workers_;
+  std::unique_ptr<ke::Server> ke_server_;
+  std::unique_ptr<Operator> operator_;
+  std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<MetricsServer> metrics_;
+
+  WakeEvent drain_event_;
+  std::atomic<bool> draining_{false};
+  std::atomic<bool> workers_answer_{true};
+  std::vector<std::uint64_t> pings_;
+  MonotonicTime next_guard_sweep_{};
+};
+
+// Read-only access to the parts, for whoever reports on them.
+struct Service::View {
+  const Aead& aead;
+  const Listeners& listeners;
+  const std::vector<std::unique_ptr<UdpWorker>>& workers;
+  const ke::Server* ke_server;  // nullptr: this host does NTP only
+  std::size_t ke_service_count;
+  std::size_t ke_worker_count;
+  ReferenceWatcher& watcher;
+  KeeperThread& keeper;
+  Log& log;
+  MonotonicTime now;
+  UnixTime wall;
+  Duration uptime;
+  std::string engine, engine_reason;
+  bool draining;
+  bool workers_answer;
+  Config config;
+  ReloadReport last_reload;
+  std::uint64_t reloads_good, reloads_bad;
+};
+
+}  // namespace ntsd

@@ -1,0 +1,29 @@
+// The configuration, translated for each part of the service.
+//
+// Threads: functions of their arguments. Errors: none; the configuration was checked before.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/guard/guard.h"
+#include "core/nts/responder.h"
+#include "ke/settings.h"
+#include "ke/tls_context.h"
+#include "server/config/config.h"
+#include "server/keys/key_keeper.h"
+#include "server/reference/clock_source.h"
+
+namespace ntsd {
+
+// One for each address of each [[ntp]] table, in the order of Listeners::ntp.
+std::vector<ListenerPolicy> ListenerPolicies(const Config& config);
+GuardSettings NtpGuardSettings(const Config& config);
+GuardSettings KeGuardSettings(const Config& config);
+KeyPolicy KeyPolicyOf(const Config& config);
+ReferenceSettings ReferenceSettingsOf(const Config& config);
+// `pool_tokens` are the lines of the file that the table names.
+ke::Settings KeSettings(const Config& config, const KeConfig& table, std::vector<std::string> pool_tokens);
+std::vector<ke::CertificatePair> CertificatePairs(const KeConfig& table);
+
+}  // namespace ntsd
