@@ -192,13 +192,13 @@ std::string ChooseServer(ByteView wish, const KePolicy& policy, const KeConnecti
   return policy.ntp_server;
 }
 
-KeDecision Inform(const Request& request) {
+KeDecision Inform(const Request& request, const KeConnection& connection) {
   if (request.protocols.has_value() || request.aeads.has_value() || request.fixed_keys.has_value()) {
     return RefuseKeRequest(KeRefusal::kPoolContradiction);
   }
   KeDecision decision;
   decision.answer = KeAnswer::kPoolInformation;
-  decision.keep_alive = request.keep_alive;
+  decision.keep_alive = request.keep_alive && connection.may_keep_alive;
   decision.list_protocols = request.list_protocols;
   decision.list_algorithms = request.list_algorithms;
   decision.list_servers = request.list_servers;
@@ -224,7 +224,7 @@ KeDecision Negotiate(const Request& request, const KePolicy& policy, const KeCon
   if (is_fixed && !is_exact) return RefuseKeRequest(KeRefusal::kPoolContradiction);
 
   KeDecision decision;
-  decision.keep_alive = request.keep_alive && is_fixed;
+  decision.keep_alive = request.keep_alive && is_fixed && connection.may_keep_alive;
   if (!Contains(*request.protocols, kKeProtocolNtpv4)) {
     decision.answer = KeAnswer::kNoProtocol;
     return decision;
@@ -314,7 +314,7 @@ KeDecision EvaluateKeRequest(const KeMessage& message, const KePolicy& policy, c
   RequestReader reader(policy);
   const KeRefusal refusal = reader.Read(message.octets());
   if (refusal != KeRefusal::kNone) return RefuseKeRequest(refusal);
-  if (reader.request().AsksForInformation()) return Inform(reader.request());
+  if (reader.request().AsksForInformation()) return Inform(reader.request(), connection);
   return Negotiate(reader.request(), policy, connection);
 }
 

@@ -46,6 +46,8 @@ struct KeConnection {
   std::optional<IpAddress> local;
   // An earlier request has used Keep Alive: TLS keys may never be exported here.
   bool kept_alive = false;
+  // Whether a pool may keep this connection, as far as there is room for it.
+  bool may_keep_alive = true;
 };
 
 // Why a request is answered with an Error record. The first that applies, in this order of evaluation.

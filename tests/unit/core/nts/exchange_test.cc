@@ -59,6 +59,9 @@ std::string Answer(const std::string& request_hex, const KePolicy& policy = Full
   return Respond(Evaluate(request_hex, policy, connection), policy);
 }
 
+const KeConnection kKeptAlive{{}, true, true};
+const KeConnection kNoRoom{{}, false, false};
+
 struct Row {
   const char* id;  // the requirement, and what is special about the request
   std::string request;
@@ -228,7 +231,7 @@ TEST(KeExchange, EveryRefusalHasItsRequestAndItsCode) {
       {KeRefusal::kUnknownCritical, Evaluate("cabc0000" + rest)},
       {KeRefusal::kNoNextProtocol, Evaluate(kOffer15 + kEnd)},
       {KeRefusal::kNoAead, Evaluate(kNtpv4 + kEnd)},
-      {KeRefusal::kPoolContradiction, Evaluate(rest, PoolPolicy(), {.local = {}, .kept_alive = true})},
+      {KeRefusal::kPoolContradiction, Evaluate(rest, PoolPolicy(), kKeptAlive)},
       {KeRefusal::kInternal, RefuseKeRequest(KeRefusal::kInternal)},
   };
   ASSERT_EQ(refusals.size() + 1, kKeRefusalCount);  // all but kNone
@@ -325,7 +328,7 @@ TEST(KeExchange, GrantsTheWishForAServerOfOurs) {
   EXPECT_EQ(wish(""), "ntp.example.com");
   EXPECT_EQ(wish(std::string_view("b.example\0", 10)), "ntp.example.com");
 
-  const KeConnection here{.local = IpAddress::Parse("198.51.100.7"), .kept_alive = false};
+  const KeConnection here{IpAddress::Parse("198.51.100.7"), false, true};
   EXPECT_EQ(wish("198.51.100.7", here), "ntp.example.com");  // time is elsewhere
   policy.ntp_server.clear();
   EXPECT_EQ(wish("198.51.100.7", here), "198.51.100.7");
@@ -421,6 +424,8 @@ TEST(KePool, SealsCookiesForFixedKeys) {
   EXPECT_EQ(Respond(decision, policy), kGranted15);
   EXPECT_EQ(Answer(request + "00080000" + kEnd, policy), "00080000" + kGranted15);
 
+  EXPECT_EQ(Answer(request + "00080000" + kEnd, policy, kNoRoom), kGranted15);
+
   // AEAD 17 takes keys of 64 octets each.
   EXPECT_TRUE(Evaluate(token + kNtpv4 +
                            "800400020011"
@@ -461,9 +466,9 @@ TEST(KePool, SealsCookiesForFixedKeys) {
 TEST(KePool, NeverExportsKeysAfterKeepAlive) {
   const KePolicy policy = PoolPolicy();
   const std::string token = TokenRecord(kToken);
-  EXPECT_EQ(Answer(kNtpv4 + kOffer15 + kEnd, policy, {.local = {}, .kept_alive = true}), kError1);
+  EXPECT_EQ(Answer(kNtpv4 + kOffer15 + kEnd, policy, kKeptAlive), kError1);
   EXPECT_EQ(Answer(token + "00080000" + kNtpv4 + kOffer15 + kEnd, policy), kError1);
-  EXPECT_EQ(Answer(token + kNtpv4 + kOffer15 + kKeys15 + kEnd, policy, {.local = {}, .kept_alive = true}), kGranted15);
+  EXPECT_EQ(Answer(token + kNtpv4 + kOffer15 + kKeys15 + kEnd, policy, kKeptAlive), kGranted15);
 }
 
 // R-POOL-07.
