@@ -1,8 +1,5 @@
 #include "ke/certificate.h"
 
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
 #include <cerrno>
 #include <chrono>
 #include <cstdio>

@@ -1,7 +1,6 @@
 #include "ke/client.h"
 
 #include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,6 +8,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "ke/socket_address.h"
 
 namespace ntsd::ke {
 
@@ -195,15 +196,6 @@ bool WaitFor(int fd, short events, SteadyTime deadline) {
     if (count > 0) return true;
     if (count == 0 || errno != EINTR) return false;
   }
-}
-
-IpEndpoint EndpointOf(const sockaddr* address) {
-  if (address->sa_family == AF_INET) {
-    const auto* const v4 = reinterpret_cast<const sockaddr_in*>(address);
-    return {IpAddress::V4(ntohl(v4->sin_addr.s_addr)), ntohs(v4->sin_port)};
-  }
-  const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(address);
-  return {IpAddress::FromOctets(ByteView(v6->sin6_addr.s6_addr, 16)), ntohs(v6->sin6_port)};
 }
 
 // An empty text: connected.

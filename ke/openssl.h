@@ -1,11 +1,13 @@
-// OpenSSL's objects with owners. Only the .cc files of this folder that meet OpenSSL include it.
+// The way to OpenSSL: its headers, and owners for its objects. Included by the .cc files of TLS alone.
 #pragma once
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <memory>
 #include <string>

@@ -112,7 +112,7 @@ std::shared_ptr<const TlsContext> Server::Context(std::size_t service) const {
 Snapshot Server::Read() const {
   Snapshot snapshot;
   for (const std::unique_ptr<Worker>& worker : workers_) worker->AddTo(snapshot);
-  for (const std::atomic<std::size_t>& active : shared_->active) snapshot.active += active.load();
+  snapshot.active = shared_->occupancy.Active();
   return snapshot;
 }
 

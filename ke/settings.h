@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/ip_address.h"
 #include "core/base/random.h"
 #include "core/base/time.h"
-#include "core/limits.h"
+#include "core/crypto/fast_random.h"
+#include "core/guard/guard.h"
 #include "core/nts/exchange.h"
 
 namespace ntsd::ke {
@@ -38,8 +38,6 @@ struct Listener {
   std::size_t service = 0;
 };
 
-enum class Verdict : std::uint8_t { kAdmit, kDenied, kRateLimited };
-
 enum class LogLevel : std::uint8_t { kInfo, kWarning, kError };
 
 struct ServerOptions {
@@ -48,16 +46,16 @@ struct ServerOptions {
   std::vector<int> cpus;
   // Added to the workers' niceness, so that NTP goes before NTS-KE.
   int niceness = 5;
-  // IPv4 and IPv6 prefix lengths by which connections are counted.
-  std::uint8_t prefix_v4 = 32;
-  std::uint8_t prefix_v6 = 64;
+  // By which networks connections are counted.
+  PrefixLengths prefixes;
   // How long a new octet may have to wait for a worker before new connections are turned away.
   Duration saturation = std::chrono::milliseconds(250);
 
-  // Makes the randomness of one worker; called by Start().
-  std::function<std::unique_ptr<Random>()> make_random;
-  // Access list and rate limit, asked by all workers at once before anything else; empty: everybody.
-  std::function<Verdict(const IpAddress& peer, MonotonicTime now)> admit;
+  // Access list and rate limit, asked before anything else; nullptr: everybody may come as often as they like.
+  // Outlives the server.
+  Guard* guard = nullptr;
+  // Makes the randomness of one thread.
+  std::function<std::unique_ptr<Random>()> make_random = [] { return std::make_unique<FastRandom>(); };
   // Called by any worker, rarely.
   std::function<void(LogLevel, std::string_view)> log;
 };

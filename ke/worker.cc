@@ -1,8 +1,5 @@
 #include "ke/worker.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -17,6 +14,7 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "ke/socket_address.h"
 
 namespace ntsd::ke {
 
@@ -25,6 +23,7 @@ namespace {
 constexpr std::size_t kEventsPerTurn = 64;
 // Few at a time: others may be idle, and who is in goes before who is not.
 constexpr std::size_t kAcceptsPerTurn = 16;
+constexpr std::size_t kBacklogTurns = 256;
 constexpr std::size_t kListenersMax = 64;  // one bit each
 constexpr std::size_t kBufferSize = 16 * 1024;
 // After the answer we wait this long for the client to close: had the kernel to close over octets that we have not
@@ -32,7 +31,6 @@ constexpr std::size_t kBufferSize = 16 * 1024;
 constexpr Duration kLingerTime = std::chrono::seconds(1);
 constexpr std::size_t kDiscardedSizeMax = 256 * 1024;
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
-constexpr Duration kProbeInterval = std::chrono::milliseconds(5);
 
 // What an event is about: a slot and its generation, or one of these.
 constexpr std::uint64_t kTagWake = ~std::uint64_t{0};
@@ -41,23 +39,6 @@ constexpr std::uint64_t kTagListener = std::uint64_t{1} << 63;
 
 constexpr std::uint64_t TagOf(std::size_t index, std::uint32_t generation) {
   return (std::uint64_t{generation} & 0x7FFFFFFF) << 32 | index;
-}
-
-IpAddress AddressOf(const sockaddr_storage& address) {
-  IpAddress ip;
-  if (address.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-    return IpAddress::V4(ntohl(v4.sin_addr.s_addr));
-  }
-  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-  return IpAddress::FromOctets(ByteView(v6.sin6_addr.s6_addr, 16));
-}
-
-std::optional<IpAddress> LocalAddress(int fd) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof(address);
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return std::nullopt;
-  return AddressOf(address);
 }
 
 std::size_t TableSize(const std::vector<Settings>& settings) {
@@ -74,21 +55,6 @@ bool IsShortage(int error) { return error == EMFILE || error == ENFILE || error 
 
 }  // namespace
 
-Shared::Shared(ServerOptions options_in, std::vector<Settings> settings_in, std::vector<Listener> listeners_in,
-               KeyRing& keys_in, const Aead& aead_in, const Clock& clock_in, Random& random)
-    : options(std::move(options_in)),
-      settings(std::move(settings_in)),
-      listeners(std::move(listeners_in)),
-      keys(keys_in),
-      aead(aead_in),
-      clock(clock_in),
-      prefixes(options.prefix_v4, options.prefix_v6, random),
-      active(settings.size()),
-      kept_alive(settings.size()),
-      states(settings.size()) {
-  CHECK(listeners.size() <= kListenersMax);
-}
-
 // Every worker has room for all connections: the kernel gives them to whoever is idle, and the bound is a common one.
 Worker::Worker(Shared& shared, std::size_t index)
     : shared_(shared),
@@ -98,21 +64,22 @@ Worker::Worker(Shared& shared, std::size_t index)
       slots_(TableSize(shared.settings)),
       deadlines_(slots_.size(), shared.settings.size() * kQueueCount),
       states_(shared.settings.size()),
+      lag_(shared.options.saturation),
       buffer_(kBufferSize) {
+  CHECK(shared.listeners.size() <= kListenersMax);
+  if (shared.options.guard != nullptr) guard_.emplace(*shared.options.guard);
   free_.reserve(slots_.size());
   for (std::size_t i = slots_.size(); i > 0; --i) free_.push_back(i - 1);
   epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  probe_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  CHECK(epoll_fd_ >= 0 && wake_fd_ >= 0 && probe_fd_ >= 0);
+  CHECK(epoll_fd_ >= 0 && wake_fd_ >= 0);
   Watch(wake_fd_, EPOLLIN, kTagWake);
-  Watch(probe_fd_, EPOLLIN, kTagProbe);
+  Watch(lag_.fd(), EPOLLIN, kTagProbe);
   ListenAgain();
 }
 
 Worker::~Worker() {
   CutOff();
-  close(probe_fd_);
   close(wake_fd_);
   close(epoll_fd_);
 }
@@ -134,7 +101,7 @@ void Worker::Run() {
       if (tag == kTagWake) {
         HandleWake();
       } else if (tag == kTagProbe) {
-        MeasureLag();
+        lag_.See(now_);
       } else if ((tag & kTagListener) != 0) {
         listeners_ready |= std::uint64_t{1} << (tag & 63);
       } else if (const std::size_t index = tag & 0xFFFFFFFF; tag == TagOf(index, slots_[index].generation)) {
@@ -147,11 +114,7 @@ void Worker::Run() {
     for (std::size_t i = 0; i < shared_.listeners.size(); ++i) {
       if ((listeners_ready >> i & 1) != 0) Accept(shared_.listeners[i]);
     }
-    const bool should_probe = saturated_ || (is_busy && now_ - probed_ >= kProbeInterval);
-    if (should_probe && !probe_sent_.has_value()) {
-      eventfd_write(probe_fd_, 1);
-      probe_sent_ = now_;
-    }
+    lag_.Send(is_busy, now_);
     if (accept_again_.has_value() && *accept_again_ <= now_) ListenAgain();
     if (shared_.stopping.load()) break;
     if (draining_ && free_.size() == slots_.size()) break;
@@ -243,7 +206,10 @@ void Worker::HandleWake() {
 // What waits in the backlog has been accepted by the kernel in our name: it is served before the doors close.
 void Worker::BeginDrain() {
   draining_ = true;
-  for (const Listener& listener : shared_.listeners) Accept(listener);
+  // Ends: the kernel's backlog is bounded, and so is the number of turns that we give it.
+  for (std::size_t turn = 0; turn < kBacklogTurns; ++turn) {
+    for (const Listener& listener : shared_.listeners) Accept(listener);
+  }
   StopListening();
   if (shared_.listening_workers.fetch_sub(1) == 1) {
     for (const Listener& listener : shared_.listeners) close(listener.fd);
@@ -272,68 +238,59 @@ void Worker::ExpireDue() {
   }
 }
 
-// The kernel hands out events in the order in which they came. So the time that an event of our own has waited is the
-// time that the octet of a client waits for this worker.
-void Worker::MeasureLag() {
-  eventfd_t value = 0;
-  eventfd_read(probe_fd_, &value);
-  if (!probe_sent_.has_value()) return;
-  const Duration lag = now_ - *probe_sent_;
-  probe_sent_.reset();
-  probed_ = now_;
-  // Half the bound to go back, so that it does not flutter.
-  saturated_ = lag > (saturated_ ? shared_.options.saturation / 2 : shared_.options.saturation);
-}
-
 Services Worker::ServicesOf(const Slot& slot) {
   const ServiceState& state = *states_[slot.service];
-  const bool has_room =
-      shared_.kept_alive[slot.service].load(std::memory_order_relaxed) < shared_.settings[slot.service].max_kept_alive;
-  return {state.tls, state.policy, shared_.aead, keys_, *random_, has_room && !draining_};
+  const bool may_keep_alive = !draining_ && shared_.occupancy.HasRoomToKeep(slot.service);
+  return {state.tls, state.policy, shared_.aead, keys_, *random_, may_keep_alive};
 }
 
 // --- Letting clients in ---
 
 void Worker::Accept(const Listener& listener) {
-  for (std::size_t i = 0; i < kAcceptsPerTurn || draining_; ++i) {
+  std::array<int, kAcceptsPerTurn> fds;
+  std::array<IpAddress, kAcceptsPerTurn> peers;
+  std::array<GuardReason, kAcceptsPerTurn> reasons;
+  std::size_t count = 0;
+  int error = 0;
+  // Ends: a client that has gone already uses up a turn as well.
+  for (std::size_t turn = 0; turn < kAcceptsPerTurn; ++turn) {
     sockaddr_storage address{};
     socklen_t size = sizeof(address);
-    const int fd = accept4(listener.fd, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-    if (fd < 0 && IsShortage(errno)) return PauseAccepting();
-    if (fd < 0 && (errno == EBADF || errno == EINVAL)) return;
-    if (fd < 0) continue;  // that client has gone already
-    const IpAddress peer = AddressOf(address);
-    if (const std::optional<ConnectionEnd> refusal = Refuse(listener.service, peer)) {
-      ends_.Add(static_cast<std::size_t>(*refusal));
-      close(fd);
-    } else {
-      Open(fd, listener.service, peer);
+    auto* const plain = reinterpret_cast<sockaddr*>(&address);
+    fds[count] = accept4(listener.fd, plain, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fds[count] >= 0) {
+      peers[count++] = EndpointOf(plain).address;
+    } else if (error = errno; error == EAGAIN || IsShortage(error)) {
+      break;
     }
   }
+  std::fill_n(reasons.begin(), count, GuardReason::kWithinRate);
+  if (guard_.has_value()) {
+    guard_->Decide(std::span(peers).first(count), now_, *random_, std::span(reasons).first(count));
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (const std::optional<ConnectionEnd> refusal = Refuse(listener.service, peers[i], reasons[i])) {
+      ends_.Add(static_cast<std::size_t>(*refusal));
+      close(fds[i]);
+    } else {
+      Open(fds[i], listener.service, peers[i]);
+    }
+  }
+  if (IsShortage(error)) PauseAccepting();
 }
 
-// Cheapest first. On success the connection has been counted in all bounds.
-std::optional<ConnectionEnd> Worker::Refuse(std::size_t service, const IpAddress& peer) {
-  const Settings& settings = shared_.settings[service];
-  if (saturated_) return ConnectionEnd::kSaturated;
-  if (shared_.options.admit) {
-    const Verdict verdict = shared_.options.admit(peer, now_);
-    if (verdict == Verdict::kDenied) return ConnectionEnd::kDenied;
-    if (verdict == Verdict::kRateLimited) return ConnectionEnd::kRateLimited;
-  }
-  if (!shared_.prefixes.Enter(peer, settings.max_connections_per_prefix)) return ConnectionEnd::kPrefixFull;
+// Nothing: the client is let in, and has been counted.
+std::optional<ConnectionEnd> Worker::Refuse(std::size_t service, const IpAddress& peer, GuardReason reason) {
+  if (reason == GuardReason::kDeniedByAccess) return ConnectionEnd::kDenied;
+  if (ActionOf(reason) != GuardAction::kServe) return ConnectionEnd::kRateLimited;
+  if (lag_.IsSaturated()) return ConnectionEnd::kSaturated;
   // Who has had its answer and only has not closed yet makes room for who has not.
   const std::optional<std::size_t> lingering = deadlines_.First(QueueOf(service, kLinger));
-  std::atomic<std::size_t>& active = shared_.active[service];
-  if (active.load(std::memory_order_relaxed) >= settings.max_connections && lingering.has_value() &&
+  if (lingering.has_value() && shared_.occupancy.IsFull(service) &&
       slots_[*lingering].state == Slot::State::kLingering) {
     Release(*lingering);
   }
-  if (active.fetch_add(1, std::memory_order_relaxed) < settings.max_connections && !free_.empty()) return std::nullopt;
-  active.fetch_sub(1, std::memory_order_relaxed);
-  shared_.prefixes.Leave(peer);
-  return ConnectionEnd::kTableFull;
+  return shared_.occupancy.Enter(service, peer);
 }
 
 // Without a descriptor or memory for one more, the listener would stay ready and the loop would spin.
@@ -371,7 +328,8 @@ void Worker::Open(int fd, std::size_t service, const IpAddress& peer) {
   slot.service = service;
   slot.peer = peer;
   slot.accepted = now_;
-  slot.connection.Open(LocalAddress(fd));
+  const std::optional<IpEndpoint> local = LocalEndpoint(fd);
+  slot.connection.Open(local.has_value() ? std::optional(local->address) : std::nullopt);
   Watch(fd, EPOLLIN, TagOf(index, slot.generation));
   deadlines_.Set(index, QueueOf(service, kExchange), now_ + shared_.settings[service].timeout);
 }
@@ -379,8 +337,8 @@ void Worker::Open(int fd, std::size_t service, const IpAddress& peer) {
 void Worker::OnEvent(std::size_t index, std::uint32_t events) {
   Slot& slot = slots_[index];
   if (slot.state == Slot::State::kLingering) return Discard(index);
-  // Errors are told by recv, with their reason.
-  if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0 && !slot.peer_closed) return OnInput(index);
+  if ((events & EPOLLIN) != 0) return OnInput(index);
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) return Finish(index, ConnectionEnd::kReset, false);
   Settle(index);
 }
 
@@ -424,12 +382,17 @@ bool Worker::Flush(std::size_t index) {
   return true;
 }
 
+// A client that does not take what it is owed is not listened to: its next request would only make the pile grow. End
+// of stream stays readable for ever, so after it there is nothing to listen for.
 void Worker::PollOutput(std::size_t index, bool wanted) {
   Slot& slot = slots_[index];
   epoll_event event{};
-  event.events = (slot.peer_closed ? 0U : static_cast<std::uint32_t>(EPOLLIN)) |
-                 (wanted ? static_cast<std::uint32_t>(EPOLLOUT) : 0U);
   event.data.u64 = TagOf(index, slot.generation);
+  if (wanted) {
+    event.events = EPOLLOUT;
+  } else if (!slot.peer_closed) {
+    event.events = EPOLLIN;
+  }
   slot.polls_output = wanted;
   CHECK(epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, slot.fd, &event) == 0);
 }
@@ -443,7 +406,7 @@ void Worker::NoteAnswers(std::size_t index) {
   if (!std::exchange(slot.answered, true)) ObserveSeconds(shared_.clock.Monotonic() - slot.accepted);
   if (!slot.connection.IsKeptAlive()) return;
   counters_.Add(kPoolAnswers, tally.answers);
-  if (!std::exchange(slot.kept_alive, true)) shared_.kept_alive[slot.service].fetch_add(1, std::memory_order_relaxed);
+  if (!std::exchange(slot.kept_alive, true)) shared_.occupancy.Keep(slot.service);
   const Duration idle = shared_.settings[slot.service].kept_alive_timeout;
   deadlines_.Set(index, QueueOf(slot.service, kKeptAlive), now_ + idle);
 }
@@ -477,9 +440,8 @@ void Worker::Release(std::size_t index) {
   Slot& slot = slots_[index];
   deadlines_.Remove(index);
   close(slot.fd);
-  shared_.active[slot.service].fetch_sub(1, std::memory_order_relaxed);
-  if (slot.kept_alive) shared_.kept_alive[slot.service].fetch_sub(1, std::memory_order_relaxed);
-  shared_.prefixes.Leave(slot.peer);
+  if (slot.kept_alive) shared_.occupancy.StopKeeping(slot.service);
+  shared_.occupancy.Leave(slot.service, slot.peer);
   const std::uint32_t generation = slot.generation + 1;
   slot = Slot();
   slot.generation = generation;

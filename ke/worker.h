@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <ctime>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -19,49 +18,11 @@
 #include "core/keys/key_ring.h"
 #include "ke/connection.h"
 #include "ke/deadlines.h"
-#include "ke/prefix_connections.h"
-#include "ke/settings.h"
+#include "ke/lag_probe.h"
+#include "ke/shared.h"
 #include "ke/snapshot.h"
 
 namespace ntsd::ke {
-
-// What may change while the server runs; replaced as a whole, never changed.
-struct ServiceState {
-  std::shared_ptr<const TlsContext> tls;
-  KePolicy policy;
-};
-
-// What all workers share. The server fills it before it starts them.
-struct Shared {
-  Shared(ServerOptions options_in, std::vector<Settings> settings_in, std::vector<Listener> listeners_in,
-         KeyRing& keys_in, const Aead& aead_in, const Clock& clock_in, Random& random);
-
-  // Never change after construction.
-  const ServerOptions options;
-  const std::vector<Settings> settings;
-  const std::vector<Listener> listeners;
-  KeyRing& keys;
-  const Aead& aead;
-  const Clock& clock;
-
-  // Counts that bound all workers together. Relaxed: each is only compared with its own bound.
-  PrefixConnections prefixes;
-  std::vector<std::atomic<std::size_t>> active;      // by service
-  std::vector<std::atomic<std::size_t>> kept_alive;  // by service
-
-  // The services' state. A worker looks at `generation` once a turn and takes the lock only when it has moved, so a
-  // late worker uses the former certificates for one turn more.
-  std::mutex mutex;
-  std::vector<std::shared_ptr<const ServiceState>> states;  // by service; under `mutex`
-  std::atomic<std::uint64_t> generation{1};
-
-  // Workers that still accept; the last one to stop closes the listeners.
-  std::atomic<std::size_t> listening_workers{0};
-  std::atomic<std::size_t> running_workers{0};
-  // Set once, in this order; each is followed by a Wake(), whose write the workers' read synchronises with.
-  std::atomic<bool> draining{false};
-  std::atomic<bool> stopping{false};
-};
 
 class Worker {
  public:
@@ -107,12 +68,11 @@ class Worker {
   void TakeStates();
   void HandleWake();
   void ExpireDue();
-  void MeasureLag();
   void BeginDrain();
 
   // Letting clients in.
   void Accept(const Listener& listener);
-  std::optional<ConnectionEnd> Refuse(std::size_t service, const IpAddress& peer);
+  std::optional<ConnectionEnd> Refuse(std::size_t service, const IpAddress& peer, GuardReason reason);
   void PauseAccepting();
   void ListenAgain();
   void StopListening();
@@ -134,9 +94,9 @@ class Worker {
   const std::size_t index_;
   std::unique_ptr<Random> random_;
   KeyRing::Reader keys_;
+  std::optional<Guard::Worker> guard_;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
-  int probe_fd_ = -1;
 
   std::vector<Slot> slots_;
   std::vector<std::size_t> free_;
@@ -147,9 +107,7 @@ class Worker {
   bool listening_ = false;
   bool draining_ = false;
   std::optional<MonotonicTime> accept_again_;
-  std::optional<MonotonicTime> probe_sent_;
-  MonotonicTime probed_{};
-  bool saturated_ = false;
+  LagProbe lag_;
   std::vector<std::uint8_t> buffer_;
 
   // Read by others.

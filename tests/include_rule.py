@@ -42,7 +42,7 @@ FOREIGN = (
 # These are part of the language that we write in, or of the tests' own: they may be met anywhere.
 VOCABULARY = ("fmt/", "gmock/", "gtest/", "benchmark/", "valgrind/")
 # Our own word for something foreign, in a header because it is a type; and who wrote the wrapper once.
-WRAPPERS = {"core/base/expected.h": "tl/"}
+WRAPPERS = {"core/base/expected.h": "tl/", "ke/openssl.h": "openssl/"}
 FOREIGN_USERS_MAX = 2
 # libsodium gives core three things that it may not do by itself: wiping, a seed, and locked memory. One file each.
 MORE_FOREIGN_USERS = {"sodium.h": 3}
