@@ -50,7 +50,7 @@ struct Exchange {
   ByteSpan request;
   ByteSpan reply;  // kReplySizeMax octets of room, apart from the request
   IpEndpoint source;
-  bool to_unicast = true;   // sent to an address of ours, not to a multicast or broadcast one
+  bool to_unicast = true;    // sent to an address of ours, not to a multicast or broadcast one
   UnixTime received{};       // when it came
   std::size_t listener = 0;  // index into the policies
   // Out, by Prepare().

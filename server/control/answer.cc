@@ -16,7 +16,7 @@ std::string ReplyOf(const Expected<Result, std::string>& result) {
 void WipeText(std::string& text) { Wipe(ByteSpan(reinterpret_cast<std::uint8_t*>(text.data()), text.size())); }
 
 std::string ExportReply(ControlService& service, KeyFileFormat format) {
-  Expected<ExportedKeys, std::string> keys = service.ExportKeys(format);
+  Expected<KeyExport, std::string> keys = service.ExportKeys(format);
   std::string reply = ReplyOf(keys);
   if (keys) WipeText(keys->text);
   return reply;

@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <utility>
+
+#include "core/keys/key_text.h"
 
 namespace ntsd {
 
@@ -34,7 +35,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(MetricFamily, name, help, kind, 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatsReport, families)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(HealthItem, name, is_fit, detail)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Health, items)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ExportedKeys, text, note)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(KeyExport, text, note)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Done, note)
 
 namespace {
@@ -148,7 +149,8 @@ Expected<ControlRequest, std::string> ParseControlRequest(std::string_view line)
   request.command = members.Require("command", ParseCommand(name), "a known command");
   if (request.command == ControlCommand::kKeysRevoke) {
     const std::string id = members.TakeText("id");
-    if (id != kAllKeys) request.key_id = members.Require("id", ParseKeyId(id), "eight hexadecimal digits or \"all\"");
+    if (id != kAllKeys)
+      request.key_id = members.Require("id", ParseKeyId(id), "up to eight hexadecimal digits or \"all\"");
   }
   if (request.command == ControlCommand::kKeysExport || request.command == ControlCommand::kKeysImport) {
     const std::string format = members.TakeText("format");
@@ -202,25 +204,18 @@ template std::string FormatControlReply(const StatusReport&);
 template std::string FormatControlReply(const StatsReport&);
 template std::string FormatControlReply(const Health&);
 template std::string FormatControlReply(const KeysReport&);
-template std::string FormatControlReply(const ExportedKeys&);
+template std::string FormatControlReply(const KeyExport&);
 template std::string FormatControlReply(const ReloadReport&);
 template std::string FormatControlReply(const Done&);
 template Expected<StatusReport, std::string> ParseControlReply(std::string_view);
 template Expected<StatsReport, std::string> ParseControlReply(std::string_view);
 template Expected<Health, std::string> ParseControlReply(std::string_view);
 template Expected<KeysReport, std::string> ParseControlReply(std::string_view);
-template Expected<ExportedKeys, std::string> ParseControlReply(std::string_view);
+template Expected<KeyExport, std::string> ParseControlReply(std::string_view);
 template Expected<ReloadReport, std::string> ParseControlReply(std::string_view);
 template Expected<Done, std::string> ParseControlReply(std::string_view);
 
 std::string FormatKeyId(KeyId id) { return fmt::format("{:08X}", id); }
-
-std::optional<KeyId> ParseKeyId(std::string_view text) {
-  KeyId id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id, 16);
-  if (text.size() != 8 || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return id;
-}
 
 std::string IndentJson(std::string_view line) {
   const Json json = Json::parse(line, nullptr, false);

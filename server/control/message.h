@@ -54,7 +54,7 @@ Expected<ControlRequest, std::string> ParseControlRequest(std::string_view line)
 // What ParseControlRequest() reads as the same; no newline.
 std::string FormatControlRequest(const ControlRequest& request);
 
-// Result: StatusReport, StatsReport, Health, KeysReport, ExportedKeys, ReloadReport or Done. No newline.
+// Result: StatusReport, StatsReport, Health, KeysReport, KeyExport, ReloadReport or Done. No newline.
 template <typename Result>
 std::string FormatControlReply(const Result& result);
 std::string FormatControlError(std::string_view error);
@@ -64,7 +64,6 @@ Expected<Result, std::string> ParseControlReply(std::string_view line);
 
 // Key ids as operators see them: eight hexadecimal digits, as in chrony's file.
 std::string FormatKeyId(KeyId id);
-std::optional<KeyId> ParseKeyId(std::string_view text);
 
 // Indented, for `--json`; the line itself when it is not JSON.
 std::string IndentJson(std::string_view line);

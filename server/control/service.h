@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/expected.h"
+#include "core/keys/key_file.h"
 #include "core/keys/key_set.h"
 #include "server/health.h"
 #include "server/log.h"
@@ -94,9 +95,7 @@ struct StatsReport {
   std::vector<MetricFamily> families;
 };
 
-enum class KeyFileFormat : std::uint8_t { kNtsd, kChrony };
-
-struct ExportedKeys {
+struct KeyExport {
   std::string text;  // secret
   std::string note;  // what the other side loses, if anything
 };
@@ -117,7 +116,7 @@ class ControlService {
   virtual Expected<KeysReport, std::string> RotateKeys() = 0;
   // Nothing: all of them.
   virtual Expected<KeysReport, std::string> RevokeKeys(std::optional<KeyId> id) = 0;
-  virtual Expected<ExportedKeys, std::string> ExportKeys(KeyFileFormat format) = 0;
+  virtual Expected<KeyExport, std::string> ExportKeys(KeyFileFormat format) = 0;
   virtual Expected<KeysReport, std::string> ImportKeys(KeyFileFormat format, const std::string& text) = 0;
   // A refused file changes nothing; the report says so.
   virtual ReloadReport Reload() = 0;

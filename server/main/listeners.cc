@@ -35,9 +35,8 @@ Expected<NtpListener, std::string> OpenNtp(const NtpConfig& table, const IpEndpo
 std::vector<UdpSocket> Listeners::SocketsOf(std::size_t worker) const {
   std::vector<UdpSocket> sockets;
   for (std::size_t i = 0; i < ntp.size(); ++i) {
-    sockets.push_back({.fd = ntp[i].sockets[worker].get(),
-                       .listener = i,
-                       .has_packet_info = ntp[i].address.address.IsUnspecified()});
+    sockets.push_back(
+        {.fd = ntp[i].sockets[worker].get(), .listener = i, .has_packet_info = ntp[i].address.address.IsUnspecified()});
   }
   return sockets;
 }

@@ -28,7 +28,8 @@ Expected<KeysReport, std::string> AfterChange(KeeperThread& keeper, const std::o
 std::string ExportNote(const ExportedKeys& keys) {
   std::string note;
   if (!keys.left_out.empty()) {
-    note = std::to_string(keys.left_out.size()) + " older keys do not fit into chrony's file: cookies of theirs are lost there";
+    note = std::to_string(keys.left_out.size()) +
+           " older keys do not fit into chrony's file: cookies of theirs are lost there";
   }
   if (keys.needs_chrony_4_6) {
     if (!note.empty()) note += "; ";
@@ -70,7 +71,7 @@ Expected<KeysReport, std::string> Operator::RevokeKeys(std::optional<KeyId> id) 
 Expected<KeyExport, std::string> Operator::ExportKeys(KeyFileFormat format) {
   auto keys = service_.Look().keeper.Ask([format](KeyKeeper& keeper) { return keeper.Export(format); });
   if (!keys) return Unexpected(std::string(kStopping));
-  return KeyExport{.text = std::string(keys->text.view()), .note = ExportNote(*keys)};
+  return KeyExport{.text = std::string(keys->text), .note = ExportNote(*keys)};
 }
 
 Expected<KeysReport, std::string> Operator::ImportKeys(KeyFileFormat, const std::string& text) {

@@ -35,8 +35,8 @@ Expected<std::optional<ServiceUser>, std::string> FindServiceUser(const std::str
   passwd* found = nullptr;
   getpwnam_r(name.c_str(), &entry, memory.data(), memory.size(), &found);
   if (found == nullptr) {
-    return Unexpected("the user '" + name + "' (process.user) does not exist: create it with `useradd --system " + name +
-                      "`, or name another one");
+    return Unexpected("the user '" + name + "' (process.user) does not exist: create it with `useradd --system " +
+                      name + "`, or name another one");
   }
   return std::optional(ServiceUser{name, entry.pw_uid, entry.pw_gid});
 }

@@ -153,9 +153,8 @@ std::string ReferenceIdText(std::uint32_t id, std::uint8_t stratum) {
     const auto octet = static_cast<unsigned char>(id >> shift);
     if (octet != 0) text += static_cast<char>(octet);
   }
-  const bool is_text = stratum <= 1 && !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-                         return std::isalnum(c) != 0;
-                       });
+  const bool is_text = stratum <= 1 && !text.empty() &&
+                       std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) != 0; });
   return is_text ? text : IpAddress::V4(id).ToString();
 }
 
@@ -228,7 +227,7 @@ MetricsSnapshot TakeSnapshot(const Service::View& view) {
                                         .cookies_opened = CookieAges(view),
                                         .service_s = ServiceTimes(view),
                                         .socket_drops = view.listeners.SocketDrops(),
-                                        .transmit_error_s = {}};
+                                        .transmit_error_s = {.bounds = {}, .counts = {0}}};
   }
   if (view.ke_server != nullptr) snapshot.ke = KeFigures(view.ke_server->Read());
   const ReferenceReport reference = ReportReference(view);
@@ -299,9 +298,11 @@ Health CheckHealth(const Service::View& view) {
   health.items.push_back(CheckKeys(view));
   for (const ke::CertificateInfo& certificate : Certificates(view)) {
     const double days = Seconds(certificate.not_after - view.wall) / 86400;
-    health.items.push_back({.name = "certificate " + CertificateName(certificate),
-                            .is_fit = certificate.not_before <= view.wall && view.wall < certificate.not_after,
-                            .detail = days > 0 ? fmt::format("{:.1f} days left", days) : "expired"});
+    health.items.push_back(
+        {.name = "certificate " + CertificateName(certificate),
+         .is_fit = certificate.not_before <= view.wall && view.wall<certificate.not_after, .detail = days> 0
+                       ? fmt::format("{:.1f} days left", days)
+                       : "expired"});
   }
   health.items.push_back({.name = "workers",
                           .is_fit = view.workers_answer,

@@ -117,9 +117,10 @@ std::string Service::OpenSockets() {
   listeners_ = std::move(*listeners);
   operator_ = std::make_unique<Operator>(*this);
   if (config_.metrics.listen) {
-    auto metrics = MetricsServer::Open(*config_.metrics.listen, {.snapshot = [this] { return TakeSnapshot(Look()); },
-                                                                 .health = [this] { return CheckHealth(Look()); },
-                                                                 .is_working = [this] { return workers_answer_.load(); }});
+    auto metrics =
+        MetricsServer::Open(*config_.metrics.listen, {.snapshot = [this] { return TakeSnapshot(Look()); },
+                                                      .health = [this] { return CheckHealth(Look()); },
+                                                      .is_working = [this] { return workers_answer_.load(); }});
     if (!metrics) return std::move(metrics.error());
     metrics_ = std::move(*metrics);
   }
@@ -175,9 +176,9 @@ std::string Service::OpenKeys() {
     if (!own) return std::move(own.error().text);
     source = std::move(*own);
   }
-  auto keeper = KeyKeeper::Open(
-      std::move(source), KeyPolicyOf(config_), clock_, keeper_random_,
-      [this](KeyKeeper::Severity severity, const std::string& text) { LogKeys(log_, severity, text); });
+  auto keeper =
+      KeyKeeper::Open(std::move(source), KeyPolicyOf(config_), clock_, keeper_random_,
+                      [this](KeyKeeper::Severity severity, const std::string& text) { LogKeys(log_, severity, text); });
   if (!keeper) return std::move(keeper.error().text);
   keeper_ = std::make_unique<KeeperThread>(std::move(*keeper));
   return {};
@@ -198,10 +199,10 @@ std::string Service::MakeWorkers() {
   const std::vector<ListenerPolicy> policies = ListenerPolicies(config_);
   for (std::size_t i = 0; i < ports.size(); ++i) {
     auto random = std::make_unique<FastRandom>();
-    auto responder = std::make_unique<Responder>(*aead_, keeper_->ring(), state_, clock_, *random, policies,
-                                                 ntp_guard_.get());
-    workers_.push_back(std::make_unique<UdpWorker>(std::move(ports[i]), std::move(random), std::move(responder),
-                                                   placement_.ntp[i]));
+    auto responder =
+        std::make_unique<Responder>(*aead_, keeper_->ring(), state_, clock_, *random, policies, ntp_guard_.get());
+    workers_.push_back(
+        std::make_unique<UdpWorker>(std::move(ports[i]), std::move(random), std::move(responder), placement_.ntp[i]));
   }
   MakeKeServer();
   return {};
@@ -230,7 +231,8 @@ std::string Service::MakePorts(std::vector<std::unique_ptr<UdpPort>>& ports) {
     engine_reason_ = config_.workers.engine == EngineChoice::kAuto ? "this kernel has what it needs" : "configured";
     return {};
   }
-  if (config_.workers.engine == EngineChoice::kIoUring) return "workers.engine = \"io_uring\" is not possible: " + refusal;
+  if (config_.workers.engine == EngineChoice::kIoUring)
+    return "workers.engine = \"io_uring\" is not possible: " + refusal;
   for (std::size_t i = 0; i < count; ++i) ports.push_back(MakeMmsgPort(listeners_.SocketsOf(i), clock_));
   engine_ = "mmsg";
   engine_reason_ = refusal.empty() ? "configured" : "no io_uring: " + refusal;
@@ -282,7 +284,8 @@ void Service::LogSummary() {
   for (const KeListener& listener : listeners_.ke) log_.Info("listening", {{"nts-ke", listener.address.ToString()}});
   for (const auto& context : certificates_) {
     for (const ke::CertificateInfo& certificate : context->certificates()) {
-      const auto days = std::chrono::duration_cast<std::chrono::hours>(certificate.not_after - clock_.Now()).count() / 24;
+      const auto days =
+          std::chrono::duration_cast<std::chrono::hours>(certificate.not_after - clock_.Now()).count() / 24;
       log_.Info("certificate", {{"name", certificate.names.empty() ? certificate.subject : certificate.names.front()},
                                 {"key", certificate.key_type},
                                 {"days-left", std::to_string(days)}});
@@ -298,7 +301,8 @@ int Service::Run() {
   bool stop = false;
   // Ends: with SIGTERM, SIGINT or a drain.
   while (!stop) {
-    poll(waits, std::size(waits), static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(kRound).count()));
+    poll(waits, std::size(waits),
+         static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(kRound).count()));
     signalfd_siginfo signal{};
     while (read(signal_fd.get(), &signal, sizeof(signal)) == sizeof(signal)) {
       if (signal.ssi_signo == SIGHUP) {

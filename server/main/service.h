@@ -19,6 +19,7 @@
 #include "ke/server.h"
 #include "server/config/load.h"
 #include "server/control/server.h"
+#include "server/keys/file_operations.h"
 #include "server/keys/keeper_thread.h"
 #include "server/log.h"
 #include "server/main/listeners.h"

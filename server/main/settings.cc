@@ -69,9 +69,8 @@ GuardSettings KeGuardSettings(const Config& config) {
 }
 
 KeyPolicy KeyPolicyOf(const Config& config) {
-  return {.rotate_every = config.keys.rotate_every,
-          .keep = config.keys.keep,
-          .lock_memory = config.process.lock_memory};
+  return {
+      .rotate_every = config.keys.rotate_every, .keep = config.keys.keep, .lock_memory = config.process.lock_memory};
 }
 
 ReferenceSettings ReferenceSettingsOf(const Config& config) {

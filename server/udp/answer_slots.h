@@ -16,8 +16,8 @@ namespace ntsd {
 
 // Where a datagram came in, so that its answer can go out the same way.
 struct Route {
-  std::size_t socket = 0;            // index among the port's sockets
-  std::optional<IpAddress> local;    // nothing: the socket's own address is the right one
+  std::size_t socket = 0;          // index among the port's sockets
+  std::optional<IpAddress> local;  // nothing: the socket's own address is the right one
   unsigned interface = 0;
 };
 

@@ -15,7 +15,9 @@ std::optional<Value> ReadControl(const cmsghdr* header) {
 }
 
 ByteView OctetsOf(const in_addr& address) { return {reinterpret_cast<const std::uint8_t*>(&address), sizeof(address)}; }
-ByteView OctetsOf(const in6_addr& address) { return {reinterpret_cast<const std::uint8_t*>(&address), sizeof(address)}; }
+ByteView OctetsOf(const in6_addr& address) {
+  return {reinterpret_cast<const std::uint8_t*>(&address), sizeof(address)};
+}
 
 void ReadPacketInfo(const in_pktinfo& info, Arrival& arrival) {
   arrival.local = IpAddress::FromOctets(OctetsOf(info.ipi_spec_dst));

@@ -39,8 +39,8 @@ std::optional<IpEndpoint> ReadSender(const void* name, std::size_t size);
 // Writes `endpoint` as a socket address; returns its size. `interface` becomes the scope of a link-local address.
 socklen_t WriteSocketAddress(const IpEndpoint& endpoint, unsigned interface, sockaddr_storage& storage);
 
-// Makes an answer leave from `local`: fills `control` (kSendControlSize octets, aligned for cmsghdr) and gives the octets
-// used.
+// Makes an answer leave from `local`: fills `control` (kSendControlSize octets, aligned for cmsghdr) and gives the
+// octets used.
 std::size_t WriteSourceControl(const IpAddress& local, unsigned interface, void* control);
 
 }  // namespace ntsd

@@ -88,13 +88,15 @@ void MmsgPort::TakeFrom(std::size_t socket) {
     messages_[i].msg_hdr.msg_control = incoming.control.data();
     messages_[i].msg_hdr.msg_controllen = incoming.control.size();
   }
-  const int count = recvmmsg(sockets_[socket].fd, &messages_[first], static_cast<unsigned>(room), MSG_DONTWAIT, nullptr);
+  const int count =
+      recvmmsg(sockets_[socket].fd, &messages_[first], static_cast<unsigned>(room), MSG_DONTWAIT, nullptr);
   if (count < 0) {
     if (errno != EAGAIN && errno != EINTR) Count(PortEvent::kReceiveFailed);
     return;
   }
   incoming_used_ += static_cast<std::size_t>(count);
-  for (std::size_t i = first; i < incoming_used_; ++i) TakeDatagram(messages_[i].msg_hdr, messages_[i].msg_len, i, socket);
+  for (std::size_t i = first; i < incoming_used_; ++i)
+    TakeDatagram(messages_[i].msg_hdr, messages_[i].msg_len, i, socket);
 }
 
 void MmsgPort::TakeDatagram(msghdr& message, std::size_t size, std::size_t slot, std::size_t socket) {

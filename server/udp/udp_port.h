@@ -18,14 +18,14 @@
 namespace ntsd {
 
 enum class PortEvent : std::uint8_t {
-  kReceived,         // datagrams taken from the kernel
-  kSent,             // answers handed to the kernel
-  kSendFailed,       // answers that it refused: buffers full, no route, forbidden by a filter
-  kStampMissing,     // datagrams without a kernel receive timestamp: stamped when we saw them
-  kSenderUnknown,    // datagrams whose sender's address made no sense
-  kBuffersExhausted, // times when the kernel found no buffer of ours; the datagrams waited in the socket
-  kRearmed,          // times when a receive had to be started again
-  kReceiveFailed,    // errors of a receive other than the above
+  kReceived,          // datagrams taken from the kernel
+  kSent,              // answers handed to the kernel
+  kSendFailed,        // answers that it refused: buffers full, no route, forbidden by a filter
+  kStampMissing,      // datagrams without a kernel receive timestamp: stamped when we saw them
+  kSenderUnknown,     // datagrams whose sender's address made no sense
+  kBuffersExhausted,  // times when the kernel found no buffer of ours; the datagrams waited in the socket
+  kRearmed,           // times when a receive had to be started again
+  kReceiveFailed,     // errors of a receive other than the above
   kCount,
 };
 inline constexpr std::size_t kPortEventCount = static_cast<std::size_t>(PortEvent::kCount);
@@ -34,8 +34,8 @@ std::string_view PortEventName(PortEvent event);
 
 // One socket of a worker.
 struct UdpSocket {
-  int fd = -1;                 // non-blocking; stays the owner's
-  std::size_t listener = 0;    // index of its policy
+  int fd = -1;                   // non-blocking; stays the owner's
+  std::size_t listener = 0;      // index of its policy
   bool has_packet_info = false;  // bound to a wildcard: answers need their source address set
 };
 

@@ -35,7 +35,9 @@ std::string Complaint(const IpEndpoint& address, const char* protocol) {
   }
 }
 
-bool SetOption(int fd, int level, int name, int value) { return setsockopt(fd, level, name, &value, sizeof(value)) == 0; }
+bool SetOption(int fd, int level, int name, int value) {
+  return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
 
 Descriptor NewSocket(const IpEndpoint& address, int type) {
   return Descriptor(socket(address.address.is_v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -102,7 +104,9 @@ Descriptor::~Descriptor() {
 
 int Descriptor::Release() { return std::exchange(fd_, -1); }
 
-Expected<void, std::string> CheckUdpAddressFree(const IpEndpoint& address) { return CheckFree(address, SOCK_DGRAM, "UDP"); }
+Expected<void, std::string> CheckUdpAddressFree(const IpEndpoint& address) {
+  return CheckFree(address, SOCK_DGRAM, "UDP");
+}
 
 Expected<void, std::string> CheckTcpAddressFree(const IpEndpoint& address) {
   return CheckFree(address, SOCK_STREAM, "TCP");

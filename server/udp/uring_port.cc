@@ -29,7 +29,8 @@ constexpr std::size_t kPayloadSize = kRequestSizeMax + 4;
 // An odd multiple of 64 octets apart, so that neighbours do not fall into the same cache sets.
 constexpr std::size_t kBufferSize = [] {
   std::size_t lines =
-      (sizeof(io_uring_recvmsg_out) + kNameSize + kReceiveControlSize + kPayloadSize + kCacheLineSize - 1) / kCacheLineSize;
+      (sizeof(io_uring_recvmsg_out) + kNameSize + kReceiveControlSize + kPayloadSize + kCacheLineSize - 1) /
+      kCacheLineSize;
   return (lines | 1) * kCacheLineSize;
 }();
 
@@ -40,7 +41,14 @@ static_assert(kBufferCount + kBatchSizeMax + 64 <= kCompletionEntries);
 // What a completion belongs to: the kind above, the socket's index below.
 enum class Kind : std::uint64_t { kReceive = 1, kSend = 2, kWake = 3 };
 constexpr int kKindShift = 32;
-std::uint64_t UserData(Kind kind, std::size_t index = 0) { return static_cast<std::uint64_t>(kind) << kKindShift | index; }
+std::uint64_t UserData(Kind kind, std::size_t index = 0) {
+  return static_cast<std::uint64_t>(kind) << kKindShift | index;
+}
+
+// liburing 2.3 declares functions for these two operations, but its shared library lacks them. -errno on failure.
+int RegisterDirectly(const io_uring& ring, unsigned operation, const void* argument, unsigned count) {
+  return io_uring_register(static_cast<unsigned>(ring.ring_fd), operation, argument, count);
+}
 
 std::string Complaint(const char* what, int error) { return std::string(what) + ": " + std::strerror(error); }
 
@@ -98,7 +106,8 @@ class UringPort final : public UdpPort {
 
 std::string UringPort::SetUp() {
   io_uring_params params{};
-  params.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
+  params.flags =
+      IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
   params.cq_entries = kCompletionEntries;
   if (const int result = io_uring_queue_init_params(kSubmissionEntries, &ring_, &params); result < 0) {
     if (result == -EINVAL) return "this kernel's io_uring is too old (6.1 is needed)";
@@ -108,11 +117,12 @@ std::string UringPort::SetUp() {
   std::vector<int> files;
   for (const UdpSocket& socket : sockets_) files.push_back(socket.fd);
   files.push_back(wake_.fd());
-  if (const int result = io_uring_register_files(&ring_, files.data(), static_cast<unsigned>(files.size())); result < 0) {
+  if (const int result = io_uring_register_files(&ring_, files.data(), static_cast<unsigned>(files.size()));
+      result < 0) {
     return Complaint("registering sockets with io_uring", -result);
   }
-  void* const memory = mmap(nullptr, kBufferCount * sizeof(io_uring_buf), PROT_READ | PROT_WRITE,
-                            MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+  void* const memory =
+      mmap(nullptr, kBufferCount * sizeof(io_uring_buf), PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
   if (memory == MAP_FAILED) return Complaint("memory for io_uring buffers", errno);
   buffer_ring_ = static_cast<io_uring_buf_ring*>(memory);
   io_uring_buf_reg registration{};
@@ -142,12 +152,12 @@ std::string UringPort::Restrict() {
   rules[count++].sqe_flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT | IOSQE_CQE_SKIP_SUCCESS;
   rules[count].opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED;
   rules[count++].sqe_flags = IOSQE_FIXED_FILE;
-  const int result = io_uring_register_restrictions(&ring_, rules.data(), static_cast<unsigned>(count));
+  const int result = RegisterDirectly(ring_, IORING_REGISTER_RESTRICTIONS, rules.data(), static_cast<unsigned>(count));
   return result < 0 ? Complaint("restricting io_uring", -result) : std::string();
 }
 
 std::string UringPort::Begin() {
-  const int result = io_uring_enable_rings(&ring_);
+  const int result = RegisterDirectly(ring_, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
   return result < 0 ? Complaint("enabling io_uring", -result) : std::string();
 }
 

@@ -42,10 +42,10 @@ class FakeService : public ControlService {
     if (!refusal.empty()) return Unexpected(refusal);
     return KeyRing();
   }
-  Expected<ExportedKeys, std::string> ExportKeys(KeyFileFormat format) override {
+  Expected<KeyExport, std::string> ExportKeys(KeyFileFormat format) override {
     calls.push_back(format == KeyFileFormat::kChrony ? "export chrony" : "export ntsd");
     if (!refusal.empty()) return Unexpected(refusal);
-    return ExportedKeys{"NKS0\n", "5 older keys are lost to chrony"};
+    return KeyExport{"NKS0\n", "5 older keys are lost to chrony"};
   }
   Expected<KeysReport, std::string> ImportKeys(KeyFileFormat, const std::string& text) override {
     calls.push_back("import " + text);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/keys/key_text.h"
 #include "tests/support/fakes.h"
 #include "tests/unit/server/control/fake_service.h"
 
@@ -141,11 +142,12 @@ TEST(ControlReply, FileNamesThatAreNoUtf8DoNotStopIt) {
   EXPECT_TRUE(ParseControlReply<StatusReport>(FormatControlReply(status)));
 }
 
-TEST(KeyIdText, IsEightHexadecimalDigits) {
+TEST(KeyIdText, IsWrittenWithEightHexadecimalDigitsAndReadWithUpToEight) {
   EXPECT_EQ(FormatKeyId(0xA1B2), "0000A1B2");
   EXPECT_EQ(ParseKeyId("0000A1B2"), 0xA1B2U);
   EXPECT_EQ(ParseKeyId("ffffffff"), 0xFFFFFFFFU);
-  for (const char* text : {"", "A1B2", "0x00A1B2", "0000A1B", "0000A1B2C", "0000A1BG", "-000A1B2", " 000A1B2"}) {
+  EXPECT_EQ(ParseKeyId("A1B2"), 0xA1B2U);
+  for (const char* text : {"", "0x00A1B2", "0000A1B2C", "0000A1BG", "-000A1B2", " 000A1B2"}) {
     EXPECT_EQ(ParseKeyId(text), std::nullopt) << text;
   }
 }
