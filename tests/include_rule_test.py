@@ -61,6 +61,8 @@ def test_a_sound_tree_passes(tmp_path):
         ("server/a.cc", '"server/ntsctl/output.h"', "server may not include"),
         ("server/ntsctl/a.cc", '"ke/tls_session.h"', "server/ntsctl may not include"),
         ("bench/a.cc", '"server/config/config.h"', "bench may not include"),
+        ("bench/a.cc", '"tests/support/fakes.h"', "bench may not include"),
+        ("bench/micro/a.cc", '"server/config/config.h"', "bench/micro may not include"),
         ("server/a.cc", '"tests/support/fakes.h"', "server may not include"),
         ("server/a.cc", '"config.h"', "not a path from the root"),
         ("server/a.cc", "<core/base/bytes.h>", "is ours"),
