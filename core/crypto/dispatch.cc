@@ -1,14 +1,23 @@
 #include <cstdlib>
 
 #include "core/crypto/backend.h"
+#include "core/crypto/cpu_features.h"
+#include "core/crypto/lane_aead.h"
 
 namespace ntsd {
 
 std::vector<const Aead*> AvailableAeads() {
   std::vector<const Aead*> available;
-  for (const Aead* aead : {PortableAead()}) {
-    if (aead != nullptr) available.push_back(aead);
-  }
+#if defined(__x86_64__)
+  static const LaneAead kVaes512(kVaes512Kernels);
+  static const LaneAead kVaes256(kVaes256Kernels);
+  static const LaneAead kAesNi(kAesNiKernels);
+  const CpuFeatures cpu = CpuFeatures::OfThisCpu();
+  if (cpu.HasVaes512()) available.push_back(&kVaes512);
+  if (cpu.HasVaes256()) available.push_back(&kVaes256);
+  if (cpu.HasAesNi()) available.push_back(&kAesNi);
+#endif
+  available.push_back(PortableAead());
   return available;
 }
 
