@@ -3,6 +3,7 @@
 #
 #   deploy/peers.sh chrony       build/peers/chrony with usr/sbin/chronyd, usr/bin/chronyc
 #   deploy/peers.sh ntpsec       build/peers/ntpsec with usr/sbin/ntpd, usr/bin/ntpq
+#   deploy/peers.sh libfaketime  build/peers/libfaketime with the library that shows a program another time
 #
 # Such a package, installed, would stop the machine's own time service and steer the clock. So it is only downloaded and
 # unpacked, together with those of its libraries that the machine lacks. Start the programs with LD_LIBRARY_PATH set to
@@ -12,8 +13,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 name=${1:-}
 case $name in
-  chrony | ntpsec) ;;
-  *) echo "usage: deploy/peers.sh chrony|ntpsec" >&2; exit 2 ;;
+  chrony | ntpsec | libfaketime) ;;
+  *) echo "usage: deploy/peers.sh chrony|ntpsec|libfaketime" >&2; exit 2 ;;
 esac
 folder=$root/build/peers/$name
 log=$root/build/logs/peers-$name.log

@@ -60,7 +60,7 @@ def ntsd(net, certificate):
 
 @pytest.fixture
 def chronyd():
-    """chronyd(namespace, *lines) starts a chronyd with these configuration lines."""
+    """chronyd(namespace, *lines) starts a chronyd with these configuration lines; environment={…} is added to its own."""
     yield from _daemons(Chronyd)
 
 
@@ -73,8 +73,8 @@ def ntpd():
 def _daemons(kind):
     started = []
 
-    def start(namespace, *lines):
-        started.append(kind(namespace, *lines))
+    def start(namespace, *lines, **arguments):
+        started.append(kind(namespace, *lines, **arguments))
         return started[-1]
 
     yield start

@@ -13,6 +13,11 @@ constexpr Duration kEpochGuardMax = std::chrono::milliseconds(100);
 // How far a step may be from what explains it: the source corrects a little more in the second since its last report.
 constexpr Duration kExplainedWithin = std::chrono::milliseconds(10);
 constexpr std::int64_t kExplainedWithinFraction = 10;
+// What the source finds after somebody else's step: the step itself, or what it has not slewed away yet.
+constexpr Duration kExpectedWithin = std::chrono::milliseconds(100);
+constexpr std::int64_t kExpectedWithinFraction = 10;
+// chronyd starts afresh after some four measurements that contradict the earlier ones.
+constexpr int kUpdatesAfterStep = 8;
 // A leap second is made at midnight, give or take the time that it takes us to notice.
 constexpr Duration kLeapStepWithin = std::chrono::seconds(5);
 constexpr Duration kLeapStepTolerance = std::chrono::milliseconds(100);
@@ -47,7 +52,7 @@ ReferenceState::ReferenceState(const Settings& settings, ClockReading now)
 std::optional<Duration> ReferenceState::OnClock(ClockReading now) {
   const Duration jump = now.WallMinusMonotonic() - wall_minus_monotonic_;
   if (std::chrono::abs(jump) < kClockStepMin) return std::nullopt;
-  if (!IsExplained(jump, now) && !update_before_step_) update_before_step_ = last_update_;
+  if (!IsExplained(jump, now)) BeginDoubt(jump);
   ++epoch_;
   wall_minus_monotonic_ += jump;
   epoch_began_ = now.wall + std::clamp(-jump, Duration::zero(), kEpochGuardMax);
@@ -73,11 +78,35 @@ void ReferenceState::OnSample(const ReferenceSample& sample) {
   sample_ = sample;
   last_offset_ = sample.offset;
   last_update_ = sample.source_update;
-  if (IsConfirmed(sample)) update_before_step_.reset();
+  was_synchronized_ = sample.synchronized;
+  if (doubt_) Reconsider(sample);
 }
 
-bool ReferenceState::IsConfirmed(const ReferenceSample& sample) const {
-  return !update_before_step_ || sample.knows_of_steps || sample.source_update != *update_before_step_;
+void ReferenceState::BeginDoubt(Duration jump) {
+  if (!last_update_) return;  // nothing was known that the step could have made wrong
+  if (!doubt_) {
+    doubt_ = Doubt{.last_update = last_update_, .expected_offset = std::nullopt, .updates = 0};
+    if (was_synchronized_) doubt_->expected_offset = last_offset_;
+  }
+  if (doubt_->expected_offset) *doubt_->expected_offset -= jump;
+  doubt_->updates = 0;
+}
+
+void ReferenceState::Reconsider(const ReferenceSample& sample) {
+  // A source that has given up its synchronization has noticed, and will measure afresh.
+  if (!sample.synchronized) doubt_->expected_offset.reset();
+  if (sample.source_update != doubt_->last_update) {
+    doubt_->last_update = sample.source_update;
+    ++doubt_->updates;
+  }
+  if (!sample.synchronized) return;
+  bool is_expected = true;
+  if (const auto expected = doubt_->expected_offset) {
+    const Duration tolerance = std::max(kExpectedWithin, std::chrono::abs(*expected) / kExpectedWithinFraction);
+    is_expected = std::chrono::abs(sample.offset - *expected) <= tolerance;
+  }
+  const bool is_confirmed = doubt_->updates > 0 && (is_expected || doubt_->updates >= kUpdatesAfterStep);
+  if (sample.knows_of_steps || is_confirmed) doubt_.reset();
 }
 
 LeapSecond ReferenceState::LeapFromTable(UnixTime now) const {
@@ -117,7 +146,7 @@ ServerState ReferenceState::Publish(ClockReading now) {
   state.clock_epoch = epoch_;
   state.epoch_began = epoch_began_;
   state.wall_minus_monotonic = wall_minus_monotonic_;
-  if (!sample_ || !sample_->synchronized || update_before_step_) return state;
+  if (!sample_ || !sample_->synchronized || doubt_) return state;
   state.synchronized = true;
   state.leap = AnnouncedLeap(leap_, now.wall);
   state.stratum = sample_->stratum;
@@ -131,7 +160,7 @@ ServerState ReferenceState::Publish(ClockReading now) {
 }
 
 ReferenceCondition ReferenceState::ConditionAt(ClockReading now) const {
-  if (update_before_step_) return ReferenceCondition::kStepped;
+  if (doubt_) return ReferenceCondition::kStepped;
   if (!sample_) return epoch_ == 0 ? ReferenceCondition::kWaiting : ReferenceCondition::kStepped;
   if (!sample_->synchronized) return ReferenceCondition::kUnsynchronized;
   ServerState state;

@@ -62,8 +62,16 @@ class ReferenceState {
   std::uint32_t clock_epoch() const { return epoch_; }
 
  private:
+  // After a step that nobody announced: what the source has to show before it is believed again.
+  struct Doubt {
+    std::optional<UnixTime> last_update;      // of the source, as seen so far
+    std::optional<Duration> expected_offset;  // the step undone; unknown when the source was not synchronized itself
+    int updates = 0;                          // that the source has had since
+  };
+
   bool IsExplained(Duration jump, ClockReading now);
-  bool IsConfirmed(const ReferenceSample& sample) const;
+  void BeginDoubt(Duration jump);
+  void Reconsider(const ReferenceSample& sample);
   LeapSecond LeapFromTable(UnixTime now) const;
   LeapSecond LeapFromSource(UnixTime now) const;
   void UpdateLeap(UnixTime now);
@@ -74,13 +82,13 @@ class ReferenceState {
   std::uint32_t epoch_ = 0;
   UnixTime epoch_began_{};
   Duration wall_minus_monotonic_;
-  // While set: samples count only when the source has had an update that is not this one.
-  std::optional<UnixTime> update_before_step_;
+  std::optional<Doubt> doubt_;
 
   std::optional<ReferenceSample> sample_;  // of this epoch
   // Of the last sample of any epoch.
   Duration last_offset_{};
   std::optional<UnixTime> last_update_;
+  bool was_synchronized_ = false;
   bool is_reachable_ = false;
 
   std::optional<LeapTable> table_;

@@ -25,7 +25,7 @@ def query(namespace, server, ca=None, timeout=8):
 class Chronyd:
     """A chronyd daemon with the given configuration lines, in the foreground and with a command socket of its own."""
 
-    def __init__(self, namespace, *lines):
+    def __init__(self, namespace, *lines, environment=None):
         self.namespace = namespace
         self._folder = tempfile.TemporaryDirectory(prefix="chrony-", dir="/tmp")
         folder = pathlib.Path(self._folder.name)
@@ -35,7 +35,7 @@ class Chronyd:
         own = ["user root", "cmdport 0", f"bindcmdaddress {self.socket}", f"pidfile {folder}/pid"]
         config.write_text("\n".join([*own, *lines]) + "\n")
         daemon, env = _program("sbin/chronyd")
-        self.process = Process([daemon, "-x", "-d", "-f", config], folder / "log", namespace, env)
+        self.process = Process([daemon, "-x", "-d", "-f", config], folder / "log", namespace, {**env, **(environment or {})})
         wait_until(lambda: self.socket.exists() or not self.process.running(), 10, "chronyd's command socket")
         assert self.process.running(), self.process.output()
 

@@ -196,6 +196,36 @@ TEST_F(ReferenceStateTest, DoubtsAStepByAnybodyElse) {
   EXPECT_EQ(Condition(), ReferenceCondition::kStepped);
   EXPECT_FALSE(IsFit(Poll()));
   sample_.source_update += seconds(64);
+  sample_.offset = milliseconds(-300);  // it has found out
+  sample_.root_dispersion = milliseconds(302);
+  EXPECT_TRUE(IsFit(Poll()));
+}
+
+TEST_F(ReferenceStateTest, DoubtsASourceThatAveragesOldAndNew) {
+  Poll();
+  clock_.Step(seconds(3));
+  // As chronyd 4.3 did when its clock was set 3 s ahead: some updates between, then it starts afresh.
+  for (const Duration offset : {milliseconds(-403), milliseconds(-1426), milliseconds(-3544)}) {
+    sample_.offset = offset;
+    sample_.source_update += seconds(1);
+    EXPECT_FALSE(IsFit(Poll())) << offset.count();
+    EXPECT_EQ(Condition(), ReferenceCondition::kStepped);
+  }
+  sample_.offset = Duration(-2'999'981'880);
+  sample_.source_update += seconds(1);
+  Poll();
+  EXPECT_NE(Condition(), ReferenceCondition::kStepped) << "this is what it must find";
+}
+
+TEST_F(ReferenceStateTest, GivesInToASourceThatInsists) {
+  Poll();
+  clock_.Step(hours(1));  // perhaps the clock was wrong before, and is right now
+  for (int update = 1; update < 8; ++update) {
+    sample_.source_update += seconds(64);
+    ASSERT_FALSE(IsFit(Poll())) << update;
+    ASSERT_FALSE(IsFit(Poll())) << "asking twice is no update";
+  }
+  sample_.source_update += seconds(64);
   EXPECT_TRUE(IsFit(Poll()));
 }
 
@@ -203,18 +233,36 @@ TEST_F(ReferenceStateTest, DoubtsAStepBackPastTheUpdateOfTheSource) {
   Poll();
   clock_.Step(-hours(1));  // the update that the source tells of is now in the future
   EXPECT_FALSE(IsFit(Poll()));
+  sample_.synchronized = false;  // the source has noticed
+  EXPECT_FALSE(IsFit(Poll()));
+  sample_.synchronized = true;
+  EXPECT_FALSE(IsFit(Poll()));
   sample_.source_update = clock_.Now();
   EXPECT_TRUE(IsFit(Poll()));
 }
 
-TEST_F(ReferenceStateTest, DoubtsUntilTheSourceIsBackFromASecondStep) {
+TEST_F(ReferenceStateTest, BelievesTheFirstUpdateOfASourceThatStepsAtItsStart) {
+  sample_.synchronized = false;
   Poll();
-  clock_.Step(hours(1));
-  Poll();
-  clock_.Step(hours(1));
-  EXPECT_FALSE(IsFit(Poll()));
-  sample_.source_update += seconds(1);
+  clock_.Step(seconds(17));
+  sample_.synchronized = true;
+  sample_.source_update = clock_.Now();
   EXPECT_TRUE(IsFit(Poll()));
+}
+
+TEST_F(ReferenceStateTest, AddsUpStepsThatItDoubts) {
+  Poll();
+  clock_.Step(seconds(2));
+  Poll();
+  clock_.Step(seconds(2));
+  sample_.source_update += seconds(1);
+  sample_.offset = seconds(-2);
+  Poll();
+  EXPECT_EQ(Condition(), ReferenceCondition::kStepped);
+  sample_.source_update += seconds(1);
+  sample_.offset = seconds(-4);
+  Poll();
+  EXPECT_NE(Condition(), ReferenceCondition::kStepped);
 }
 
 TEST_F(ReferenceStateTest, TrustsASourceThatKnowsOfSteps) {
