@@ -6,11 +6,16 @@
 namespace ntsd {
 namespace {
 
+// A control message that was cut off has a shortened length, or reaches past the end.
 template <typename Value>
-std::optional<Value> ReadControl(const cmsghdr* header) {
-  if (header->cmsg_len < CMSG_LEN(sizeof(Value))) return std::nullopt;
+std::optional<Value> ReadControl(const msghdr& message, const cmsghdr* header) {
+  const auto* const end = static_cast<const std::uint8_t*>(message.msg_control) + message.msg_controllen;
+  const std::uint8_t* const data = CMSG_DATA(header);
+  if (header->cmsg_len < CMSG_LEN(sizeof(Value)) || end - data < static_cast<std::ptrdiff_t>(sizeof(Value))) {
+    return std::nullopt;
+  }
   Value value;
-  std::memcpy(&value, CMSG_DATA(header), sizeof(value));
+  std::memcpy(&value, data, sizeof(value));
   return value;
 }
 
@@ -55,13 +60,13 @@ Arrival ReadArrival(msghdr& message) {
   // Ends: CMSG_NXTHDR moves on within msg_controllen.
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPNS) {
-      if (const auto stamp = ReadControl<timespec>(header)) {
+      if (const auto stamp = ReadControl<timespec>(message, header)) {
         arrival.received = UnixTime(std::chrono::seconds(stamp->tv_sec) + std::chrono::nanoseconds(stamp->tv_nsec));
       }
     } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
-      if (const auto info = ReadControl<in_pktinfo>(header)) ReadPacketInfo(*info, arrival);
+      if (const auto info = ReadControl<in_pktinfo>(message, header)) ReadPacketInfo(*info, arrival);
     } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
-      if (const auto info = ReadControl<in6_pktinfo>(header)) ReadPacketInfo(*info, arrival);
+      if (const auto info = ReadControl<in6_pktinfo>(message, header)) ReadPacketInfo(*info, arrival);
     }
   }
   return arrival;

@@ -23,7 +23,9 @@ constexpr unsigned kCompletionEntries = 1024;
 constexpr unsigned kBufferCount = 256;  // a power of two
 constexpr std::uint16_t kBufferGroup = 0;
 
-constexpr std::size_t kNameSize = sizeof(sockaddr_in6);
+// A little more than the longest name, so that the control messages behind it are aligned.
+constexpr std::size_t kNameSize = 32;
+static_assert(kNameSize >= sizeof(sockaddr_in6) && (sizeof(io_uring_recvmsg_out) + kNameSize) % alignof(cmsghdr) == 0);
 // One word more than a request may have, so that longer ones are seen to be longer.
 constexpr std::size_t kPayloadSize = kRequestSizeMax + 4;
 // An odd multiple of 64 octets apart, so that neighbours do not fall into the same cache sets.

@@ -1,0 +1,116 @@
+#include "server/udp/datagram.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+namespace ntsd {
+namespace {
+
+// Control messages one after the other, as the kernel lays them out.
+class ControlBuffer {
+ public:
+  template <typename Value>
+  void Add(int level, int type, const Value& value) {
+    cmsghdr header{};
+    header.cmsg_len = CMSG_LEN(sizeof(value));
+    header.cmsg_level = level;
+    header.cmsg_type = type;
+    std::memcpy(octets_ + size_, &header, sizeof(header));
+    std::memcpy(octets_ + size_ + CMSG_LEN(0), &value, sizeof(value));
+    size_ += CMSG_SPACE(sizeof(value));
+  }
+  Arrival Read(std::size_t size) {
+    msghdr message{};
+    message.msg_control = octets_;
+    message.msg_controllen = size;
+    return ReadArrival(message);
+  }
+  std::size_t size() const { return size_; }
+
+ private:
+  alignas(cmsghdr) std::uint8_t octets_[256] = {};
+  std::size_t size_ = 0;
+};
+
+in_pktinfo PacketInfo(const char* local, const char* destination) {
+  in_pktinfo info{};
+  info.ipi_ifindex = 7;
+  std::memcpy(&info.ipi_spec_dst, IpAddress::Parse(local)->octets.data(), 4);
+  std::memcpy(&info.ipi_addr, IpAddress::Parse(destination)->octets.data(), 4);
+  return info;
+}
+
+in6_pktinfo PacketInfo6(const char* destination) {
+  in6_pktinfo info{};
+  info.ipi6_ifindex = 9;
+  std::memcpy(&info.ipi6_addr, IpAddress::Parse(destination)->octets.data(), 16);
+  return info;
+}
+
+TEST(Arrival, ReadsStampAndLocalAddress) {
+  ControlBuffer control;
+  control.Add(SOL_SOCKET, SCM_TIMESTAMPNS, timespec{1'767'225'600, 123'456'789});
+  control.Add(IPPROTO_IP, IP_PKTINFO, PacketInfo("192.0.2.1", "192.0.2.1"));
+  const Arrival arrival = control.Read(control.size());
+  EXPECT_EQ(arrival.received, UnixTime(Duration(1'767'225'600'123'456'789)));
+  EXPECT_EQ(arrival.local, IpAddress::Parse("192.0.2.1"));
+  EXPECT_EQ(arrival.interface, 7U);
+  EXPECT_TRUE(arrival.to_unicast);
+}
+
+TEST(Arrival, TellsMulticastAndBroadcast_R_NTP_23) {
+  for (const char* destination : {"224.0.1.1", "255.255.255.255", "192.0.2.255"}) {
+    ControlBuffer control;
+    control.Add(IPPROTO_IP, IP_PKTINFO, PacketInfo("192.0.2.1", destination));
+    EXPECT_FALSE(control.Read(control.size()).to_unicast) << destination;
+  }
+  ControlBuffer multicast;
+  multicast.Add(IPPROTO_IPV6, IPV6_PKTINFO, PacketInfo6("ff02::101"));
+  EXPECT_FALSE(multicast.Read(multicast.size()).to_unicast);
+  ControlBuffer unicast;
+  unicast.Add(IPPROTO_IPV6, IPV6_PKTINFO, PacketInfo6("2001:db8::1"));
+  EXPECT_TRUE(unicast.Read(unicast.size()).to_unicast);
+}
+
+TEST(Arrival, SurvivesEveryTruncation) {
+  ControlBuffer control;
+  control.Add(SOL_SOCKET, SCM_TIMESTAMPNS, timespec{1, 2});
+  control.Add(IPPROTO_IPV6, IPV6_PKTINFO, PacketInfo6("2001:db8::1"));
+  for (std::size_t size = 0; size < CMSG_LEN(sizeof(timespec)); ++size) {
+    EXPECT_FALSE(control.Read(size).received) << size;
+  }
+  EXPECT_FALSE(control.Read(control.size() - 8).local);
+}
+
+TEST(SocketAddress, GoesThereAndBack) {
+  for (const char* text : {"192.0.2.1:123", "[2001:db8::1]:40000", "[fe80::1]:123"}) {
+    const IpEndpoint endpoint = *IpEndpoint::Parse(text);
+    sockaddr_storage storage{};
+    const socklen_t size = WriteSocketAddress(endpoint, 5, storage);
+    EXPECT_EQ(ReadSender(&storage, size), endpoint) << text;
+    for (socklen_t shorter = 0; shorter < size; ++shorter) {
+      EXPECT_FALSE(ReadSender(&storage, shorter)) << text << " " << shorter;
+    }
+  }
+  sockaddr_storage unknown{};
+  unknown.ss_family = AF_UNIX;
+  EXPECT_FALSE(ReadSender(&unknown, sizeof(unknown)));
+}
+
+TEST(SourceControl, IsReadBackAsTheLocalAddress) {
+  for (const char* text : {"192.0.2.1", "2001:db8::1", "fe80::1"}) {
+    const IpAddress local = *IpAddress::Parse(text);
+    alignas(cmsghdr) std::uint8_t octets[kSendControlSize];
+    msghdr message{};
+    message.msg_control = octets;
+    message.msg_controllen = WriteSourceControl(local, 3, octets);
+    const Arrival arrival = ReadArrival(message);
+    EXPECT_EQ(arrival.local, local);
+    // Only a link-local address needs its interface; everything else takes the route.
+    EXPECT_EQ(arrival.interface, local == *IpAddress::Parse("fe80::1") ? 3U : 0U) << text;
+  }
+}
+
+}  // namespace
+}  // namespace ntsd
