@@ -143,7 +143,8 @@ Expected<ParsedKeyFile, KeyFileError> ParseKeyFile(std::string_view text, UnixTi
 
 SecretText WriteKeyFile(const StoredRing& ring) {
   SecretText text;
-  text.reserve(kKeyFileSizeMax);
+  // At once, since growing would leave mappings behind it to be made and wiped. limits.h relates the sizes of lines.
+  text.reserve(1024 + ring.keys.size() * 160 + ring.revoked.size() * 18);
   text.append(kMagic).append(kVersion).append("\n").append(kRemark).append("\ncurrent-since ");
   AppendTime(text, ring.current_since);
   text += '\n';
