@@ -1,43 +1,18 @@
 #include "ke/certificate.h"
 
-#include <cerrno>
+#include <array>
 #include <chrono>
-#include <cstdio>
-#include <cstring>
 #include <ctime>
 
-#include "core/base/secret.h"
+#include "ke/secret_file.h"
 
 namespace ntsd::ke {
 
 namespace {
 
-// A certificate chain has some kilobytes; what is larger is another kind of file.
-constexpr std::size_t kFileSizeMax = std::size_t{1} << 20;
-
-// The octets of a file that may hold a key: wiped when they go.
-class FileContent {
- public:
-  // An empty text: read.
-  std::string Read(const std::string& path) {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
-    if (file == nullptr) return path + ": cannot be opened: " + std::strerror(errno);
-    // Without this the C library would keep a copy that nobody wipes.
-    std::setvbuf(file.get(), nullptr, _IONBF, 0);
-    octets_.resize(kFileSizeMax + 1);
-    const std::size_t size = std::fread(octets_.data(), 1, octets_.size(), file.get());
-    if (std::ferror(file.get()) != 0) return path + ": cannot be read: " + std::strerror(errno);
-    if (size > kFileSizeMax) return path + ": is larger than a certificate or key can be";
-    octets_.resize(size);
-    return {};
-  }
-  ~FileContent() { Wipe(octets_); }
-
-  BioPtr Open() const { return BioPtr(BIO_new_mem_buf(octets_.data(), static_cast<int>(octets_.size()))); }
-
- private:
-  std::vector<std::uint8_t> octets_;
-};
+BioPtr Open(const SecretFile& file) {
+  return BioPtr(BIO_new_mem_buf(file.octets().data(), static_cast<int>(file.octets().size())));
+}
 
 // A key with a passphrase needs somebody at a terminal; a server has nobody there.
 int RefusePassphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* asked) {
@@ -46,9 +21,9 @@ int RefusePassphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* aske
 }
 
 std::string ReadChain(const std::string& path, std::vector<X509Ptr>& chain) {
-  FileContent content;
-  if (std::string error = content.Read(path); !error.empty()) return error;
-  const BioPtr bio = content.Open();
+  SecretFile file;
+  if (std::string error = file.Read(path); !error.empty()) return error;
+  const BioPtr bio = Open(file);
   // Ends: every certificate uses up octets of the file.
   while (X509* const certificate = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
     chain.emplace_back(certificate);
@@ -62,9 +37,9 @@ std::string ReadChain(const std::string& path, std::vector<X509Ptr>& chain) {
 }
 
 std::string ReadKey(const std::string& path, KeyPtr& key) {
-  FileContent content;
-  if (std::string error = content.Read(path); !error.empty()) return error;
-  const BioPtr bio = content.Open();
+  SecretFile file;
+  if (std::string error = file.Read(path); !error.empty()) return error;
+  const BioPtr bio = Open(file);
   bool asked_for_passphrase = false;
   key.reset(PEM_read_bio_PrivateKey(bio.get(), nullptr, RefusePassphrase, &asked_for_passphrase));
   const std::string reason = TakeOpensslError();

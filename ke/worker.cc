@@ -388,11 +388,7 @@ void Worker::PollOutput(std::size_t index, bool wanted) {
   Slot& slot = slots_[index];
   epoll_event event{};
   event.data.u64 = TagOf(index, slot.generation);
-  if (wanted) {
-    event.events = EPOLLOUT;
-  } else if (!slot.peer_closed) {
-    event.events = EPOLLIN;
-  }
+  if (wanted || !slot.peer_closed) event.events = wanted ? EPOLLOUT : EPOLLIN;
   slot.polls_output = wanted;
   CHECK(epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, slot.fd, &event) == 0);
 }

@@ -72,11 +72,13 @@ FrontEnd::FrontEnd(Options options) : ring_(MakeTestKeys()), address_(options.v6
   CHECK(context.has_value());
   const int fd = ListenOnLoopback(options.v6);
   port_ = PortOf(fd);
+  // Inherited by what is accepted.
+  if (options.send_buffer.has_value()) setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &*options.send_buffer, sizeof(int));
   options.server.niceness = 0;
   server_ =
       std::make_unique<ke::Server>(std::move(options.server), std::vector{options.settings}, std::vector{*context},
                                    std::vector{ke::Listener{fd, 0}}, ring_, *SelectAead(), clock_);
-  if (options.start) server_->Start();
+  server_->Start();
 }
 
 ke::QueryOptions FrontEnd::Query() const {

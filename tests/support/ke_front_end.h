@@ -32,7 +32,7 @@ class FrontEnd {
     ke::ServerOptions server;
     std::vector<LeafOptions> leaves{LeafOptions{}};
     bool v6 = false;
-    bool start = true;
+    std::optional<int> send_buffer;
   };
   FrontEnd() : FrontEnd(Options()) {}
   explicit FrontEnd(Options options);
@@ -71,14 +71,17 @@ bool Eventually(Condition condition) {
   return condition();
 }
 
+struct RawClientOptions {
+  ke::TlsClientContext::Options tls;  // verifies only when it names a file of authorities
+  std::string server_name = "localhost";
+  std::optional<int> receive_buffer;
+};
+
 // A TLS client over a blocking socket.
 class RawClient {
  public:
-  struct Options {
-    ke::TlsClientContext::Options tls;  // does not verify, unless told
-    std::string server_name = "localhost";
-    std::optional<int> receive_buffer;
-  };
+  using Options = RawClientOptions;
+
   explicit RawClient(const FrontEnd& front_end) : RawClient(front_end, Options()) {}
   RawClient(const FrontEnd& front_end, Options options);
   RawClient(const FrontEnd& front_end, std::shared_ptr<const ke::TlsClientContext> context,

@@ -91,7 +91,7 @@ TEST(KeClient, ExportsTheSameKeysWithEverySuiteAndAead) {
   options.settings.policy.aeads = {AeadId::kAesSivCmac256, AeadId::kAesSivCmac512, AeadId::kAes128GcmSiv};
   FrontEnd front_end(std::move(options));
   for (const char* const suite : {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}) {
-    for (const std::uint16_t aead : {15, 17, 30}) {
+    for (const std::uint16_t aead : std::array<std::uint16_t, 3>{15, 17, 30}) {
       QueryOptions query = front_end.Query();
       query.tls.cipher_suites = suite;
       query.offer.aeads = {aead};

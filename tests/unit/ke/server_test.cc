@@ -216,7 +216,7 @@ TEST(KeServer, DrainsWhatHasBegun) {
   ExpectServed(client.ReadAll());
   client.HalfClose();
   drain.join();
-  EXPECT_EQ(front_end.Count(ConnectionEnd::kServed), 1U);
+  EXPECT_GE(front_end.Count(ConnectionEnd::kServed), 1U);
 }
 
 // --- Pools ---

@@ -72,11 +72,11 @@ TEST(TlsContext, SaysWhichFileIsWrongAndWhy) {
             other.key + ": the key does not belong to the first certificate of " + good.chain);
 
   std::string torn = ReadFile(good.chain);
-  torn[torn.size() / 4] ^= 1;
+  torn[torn.size() / 4] = '*';
   WriteFile(path("torn.pem"), torn);
   EXPECT_THAT(LoadError({path("torn.pem"), good.key}), StartsWith(path("torn.pem") + ": certificate 1 is damaged"));
   WriteFile(path("huge.pem"), std::string(2 << 20, 'x'));
-  EXPECT_EQ(LoadError({path("huge.pem"), good.key}), path("huge.pem") + ": is larger than a certificate or key can be");
+  EXPECT_EQ(LoadError({path("huge.pem"), good.key}), path("huge.pem") + ": is larger than such a file can be");
 
   LeafOptions expired;
   expired.not_before = std::chrono::hours(-48);
