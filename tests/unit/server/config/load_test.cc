@@ -32,12 +32,13 @@ Config BothTables() {
   return config;
 }
 
-std::string ShippedFile() {
-  std::ifstream file(NTSD_SOURCE_FOLDER "/deploy/ntsd.toml");
+std::string FileOfTheSource(const std::string& name) {
+  std::ifstream file(NTSD_SOURCE_FOLDER "/" + name);
   std::stringstream text;
   text << file.rdbuf();
   return text.str();
 }
+std::string ShippedFile() { return FileOfTheSource("deploy/ntsd.toml"); }
 
 TEST(ParseConfig, EmptyTablesHaveTheDefaults) { EXPECT_EQ(Good("[[ntp]]\n[[ke]]\n"), BothTables()); }
 
@@ -47,6 +48,14 @@ TEST(ParseConfig, TheShippedFileShowsEveryKey) {
   const std::string text = "\n" + ShippedFile();
   for (const ConfigEntry& entry : ConfigEntries(BothTables())) {
     EXPECT_THAT(text, HasSubstr("\n" + entry.key + " = ")) << entry.table;
+  }
+}
+
+TEST(ParseConfig, TheManualNamesEveryKeyAndTable) {
+  const std::string manual = FileOfTheSource("deploy/man/ntsd.toml.5");
+  for (const ConfigEntry& entry : ConfigEntries(BothTables())) {
+    EXPECT_THAT(manual, HasSubstr(".It Li \"" + entry.key + " = ")) << entry.table;
+    EXPECT_THAT(manual, HasSubstr("[" + entry.table.substr(0, entry.table.find('[')) + "]")) << entry.key;
   }
 }
 
