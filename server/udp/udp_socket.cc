@@ -8,7 +8,9 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "server/udp/datagram.h"
@@ -78,12 +80,21 @@ bool SetNtpOptions(int fd, const IpEndpoint& address, std::uint8_t dscp) {
          (dscp == 0 || SetOption(fd, IPPROTO_IPV6, IPV6_TCLASS, traffic_class));
 }
 
-Expected<void, std::string> CheckFree(const IpEndpoint& address, int type, const char* protocol) {
+// A socket of that kind can have the address for itself alone.
+bool CanBind(const IpEndpoint& address, int type) {
   const Descriptor probe = NewSocket(address, type);
   // A listening socket leaves connections behind that wait for their end; they are no other server.
   const bool reuse = type == SOCK_DGRAM || SetOption(probe.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-  if (!probe || !reuse || !SetAddressOptions(probe.get(), address) || !Bind(probe.get(), address)) {
-    return Unexpected(Complaint(address, protocol));
+  return probe && reuse && SetAddressOptions(probe.get(), address) && Bind(probe.get(), address);
+}
+
+Expected<void, std::string> CheckFree(const IpEndpoint& address, int type, const char* protocol) {
+  // The kernel takes an io_uring down after its process has gone, and keeps the sockets for some milliseconds: a server
+  // that is started again at once has to wait for its predecessor.
+  constexpr int kAttemptsMax = 100;
+  for (int attempt = 1; !CanBind(address, type); ++attempt) {
+    if (errno != EADDRINUSE || attempt == kAttemptsMax) return Unexpected(Complaint(address, protocol));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return {};
 }

@@ -30,7 +30,8 @@ class Descriptor {
 };
 
 // Refuses an address that another process (or another ntsd) serves already: several sockets with SO_REUSEPORT would
-// share its traffic without a word. Ask for every address before opening any.
+// share its traffic without a word. Ask for every address before opening any. Waits two seconds for a server that is
+// just ending.
 Expected<void, std::string> CheckUdpAddressFree(const IpEndpoint& address);
 Expected<void, std::string> CheckTcpAddressFree(const IpEndpoint& address);
 
