@@ -69,6 +69,8 @@ user = "{user}"
             address = self.folder / "notify"
             address.unlink(missing_ok=True)
             ready.bind(str(address))
+            # As the service manager's own: who is told "ready" has become another user by then.
+            address.chmod(0o777)
             ready.setblocking(False)
             said = []
 
