@@ -169,7 +169,7 @@ Fuzz() {
 FuzzTargets() { find build/fuzz -type f -executable -name 'fuzz_*' -not -path '*/CMakeFiles/*' | sort; }
 
 Install() { deploy/packages.sh build tests; }
-Peers() { deploy/peers.sh chrony && deploy/peers.sh ntpsec; }
+Peers() { deploy/peers.sh chrony && deploy/peers.sh ntpsec && deploy/peers.sh libfaketime; }
 
 Finish() {
   local status=0
@@ -185,7 +185,7 @@ echo "Tests of ntsd on $(nproc) CPUs, as $(id -un), $(date -u '+%Y-%m-%d %H:%M U
 Step "Install what is missing" packages Install || Finish "nothing was tested"
 
 if $want_interop; then
-  Step "Build release" build-release Build release programs && release_built=true || release_built=false
+  Step "Build release" build-release Build release programs reference_probe && release_built=true || release_built=false
 fi
 if $want_unit || $want_sanitize; then
   if Step "Build with address and undefined-behaviour sanitizers" build-asan Build asan; then
@@ -198,7 +198,7 @@ if $want_sanitize; then
   fi
 fi
 if $want_interop && $release_built; then
-  if Step "Unpack the peers, chronyd and ntpd" peers Peers; then
+  if Step "Unpack the peers" peers Peers; then
     Step "Interoperation with real peers" interop Programs interop release tests/interop
   fi
   if [[ -x build/asan/bin/ntsd ]] && ($want_unit || $want_sanitize); then

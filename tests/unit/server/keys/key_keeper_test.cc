@@ -3,10 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "server/keys/file_key_source.h"
-#include "tests/support/fakes.h"
-#include "tests/unit/core/keys/ring_builder.h"
-#include "tests/unit/server/keys/temporary_directory.h"
+#include "tests/unit/server/keys/keeper_fixture.h"
 
 namespace ntsd {
 namespace {
@@ -14,69 +11,17 @@ namespace {
 using std::chrono::hours;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
-using testing::At;
-using ::testing::Contains;
 using ::testing::ElementsAre;
-using testing::FakeClock;
 using testing::FakeRandom;
 using ::testing::HasSubstr;
-using testing::Ids;
-using ::testing::IsEmpty;
+using testing::KeyKeeperTest;
 using testing::KeyWithId;
 using ::testing::Not;
 using testing::ReadFile;
 using testing::RingOf;
 using ::testing::SizeIs;
-using testing::TemporaryDirectory;
+using testing::Text;
 using testing::WriteFile;
-
-std::string Text(const StoredRing& ring) { return std::string(std::string_view(WriteKeyFile(ring))); }
-
-class KeyKeeperTest : public ::testing::Test {
- protected:
-  Expected<std::unique_ptr<KeyKeeper>, KeyRequestError> TryKeep(const std::string& path) {
-    auto source = OwnKeyFile::Open(path, files_);
-    if (!source) return Unexpected(KeyRequestError{KeyRequestProblem::kNotLoaded, source.error().text});
-    return KeyKeeper::Open(std::move(*source), policy_, clock_, random_, Sink());
-  }
-  std::unique_ptr<KeyKeeper> Keep() {
-    auto keeper = TryKeep(path_);
-    EXPECT_TRUE(keeper) << keeper.error().text;
-    return keeper ? std::move(*keeper) : nullptr;
-  }
-  Expected<std::unique_ptr<KeyKeeper>, KeyRequestError> TryFollow() {
-    return KeyKeeper::Open(std::make_unique<FollowedKeyFile>(path_, files_), policy_, clock_, random_, Sink());
-  }
-  std::unique_ptr<KeyKeeper> Follow() {
-    auto keeper = TryFollow();
-    EXPECT_TRUE(keeper) << keeper.error().text;
-    return keeper ? std::move(*keeper) : nullptr;
-  }
-  KeyKeeper::LogSink Sink() {
-    return [this](KeyKeeper::Severity severity, const std::string& line) {
-      log_.push_back(line);
-      if (severity != KeyKeeper::Severity::kInfo) complaints_.push_back(line);
-    };
-  }
-  StoredRing OnDisk() {
-    const auto parsed = ParseKeyFile(ReadFile(path_), At(0));
-    EXPECT_TRUE(parsed) << DescribeKeyFileError(parsed.error());
-    return parsed ? parsed->ring : StoredRing();
-  }
-  static std::vector<KeyId> IdsInForce(KeyKeeper& keeper) { return Ids(keeper.ring().Current()->entries()); }
-  static KeyId Sealing(KeyKeeper& keeper) { return keeper.ring().Current()->current().id; }
-  // What is in force is what is stored.
-  void ExpectStored(KeyKeeper& keeper) { EXPECT_EQ(IdsInForce(keeper), Ids(OnDisk().keys)); }
-
-  TemporaryDirectory directory_;
-  SystemFileOperations files_;
-  const std::string path_ = directory_.File("keys");
-  FakeClock clock_;
-  FakeRandom random_;
-  KeyPolicy policy_{hours(24), 3, false};
-  std::vector<std::string> log_;
-  std::vector<std::string> complaints_;
-};
 
 // --- Starting ---
 
@@ -415,125 +360,6 @@ TEST_F(KeyKeeperTest, NoLineOfTheLogHoldsAKey) {
   clock_.Advance(hours(30));
   keeper->Tick();
   for (const std::string& line : log_) EXPECT_THAT(line, Not(::testing::ContainsRegex("[0-9a-fA-F]{9}")));
-}
-
-// --- Following ---
-
-TEST_F(KeyKeeperTest, FollowsAnotherKeeperAcrossRotations_R_CK_11) {
-  const auto keeper = Keep();
-  const auto follower = Follow();
-  for (int i = 0; i < 10; ++i) {
-    EXPECT_EQ(IdsInForce(*follower), IdsInForce(*keeper));
-    EXPECT_EQ(follower->Status().fingerprint, keeper->Status().fingerprint);
-    // The key that seals next is known to the follower before.
-    const KeyId next = IdsInForce(*keeper)[0];
-    EXPECT_NE(follower->ring().Current()->Find(next), nullptr);
-    ASSERT_TRUE(keeper->Rotate());
-    EXPECT_EQ(Sealing(*keeper), next);
-    follower->Tick();
-  }
-  EXPECT_THAT(complaints_, IsEmpty());
-}
-
-TEST_F(KeyKeeperTest, TheFollowerLagsByAWholePeriodWithoutHarm_R_CK_15) {
-  const auto keeper = Keep();
-  const auto follower = Follow();
-  ASSERT_TRUE(keeper->Rotate());
-  // It did not read the file since: it opens what the other seals, and the other opens what it seals.
-  EXPECT_NE(follower->ring().Current()->Find(Sealing(*keeper)), nullptr);
-  EXPECT_NE(keeper->ring().Current()->Find(Sealing(*follower)), nullptr);
-}
-
-TEST_F(KeyKeeperTest, ABadFileKeepsTheOldKeysAndSaysWhyOnce) {
-  const std::string good = Text(RingOf({11, 10, 9}));
-  WriteFile(path_, good);
-  const auto follower = Follow();
-  log_.clear();
-  WriteFile(path_, good.substr(0, 300));
-  for (int i = 0; i < 5; ++i) follower->Tick();
-  EXPECT_THAT(IdsInForce(*follower), ElementsAre(11, 10, 9));
-  EXPECT_THAT(complaints_, ElementsAre(HasSubstr("the file was cut or edited; the keys that were read before stay")));
-  EXPECT_EQ(follower->Reload()->problem, KeyRequestProblem::kNotLoaded);
-  std::filesystem::remove(path_);
-  for (int i = 0; i < 5; ++i) follower->Tick();
-  EXPECT_THAT(complaints_, ElementsAre(HasSubstr("cut or edited"), HasSubstr("does not exist")));
-  WriteFile(path_, Text(RingOf({12, 11, 10, 9})));
-  follower->Tick();
-  EXPECT_THAT(IdsInForce(*follower), ElementsAre(12, 11, 10, 9));
-  EXPECT_EQ(follower->Status().trouble, "");
-  EXPECT_THAT(log_.back(), HasSubstr("all is well again"));
-}
-
-TEST_F(KeyKeeperTest, FollowsChronysFileAndSealsWithItsCurrentKey) {
-  FakeRandom random;
-  const StoredRing first = RingOf({0x13, 0x22, 0x31, 0x40}, {}, AeadId::kAes128GcmSiv);
-  WriteFile(path_, WriteChronyKeys(first, hours(1), random).text, 0640);
-  const auto follower = Follow();
-  EXPECT_THAT(IdsInForce(*follower), ElementsAre(0x13, 0x22, 0x31, 0x40));
-  EXPECT_EQ(Sealing(*follower), 0x22U);
-  EXPECT_EQ(follower->Status().until_rotation, std::nullopt);
-  WriteFile(path_, WriteChronyKeys(RingOf({0x54, 0x13, 0x22, 0x31}, {}, AeadId::kAes128GcmSiv), hours(0), random).text,
-            0640);
-  follower->Tick();
-  EXPECT_EQ(Sealing(*follower), 0x13U);
-}
-
-TEST_F(KeyKeeperTest, AFollowerChangesNothing) {
-  const std::string text = Text(RingOf({11, 10, 9}));
-  WriteFile(path_, text);
-  const auto follower = Follow();
-  EXPECT_EQ(follower->Rotate().error().problem, KeyRequestProblem::kFollowed);
-  EXPECT_EQ(follower->Revoke(9).error().problem, KeyRequestProblem::kFollowed);
-  EXPECT_EQ(follower->RevokeAll().error().problem, KeyRequestProblem::kFollowed);
-  EXPECT_EQ(follower->Import(text).error().problem, KeyRequestProblem::kFollowed);
-  clock_.Advance(hours(1000));
-  follower->Tick();
-  EXPECT_EQ(ReadFile(path_), text);
-  EXPECT_THAT(IdsInForce(*follower), ElementsAre(11, 10, 9));
-}
-
-TEST_F(KeyKeeperTest, DoesNotStartWithoutTheFileThatItFollows) {
-  const auto follower = TryFollow();
-  ASSERT_FALSE(follower);
-  EXPECT_THAT(follower.error().text, HasSubstr("does not exist"));
-}
-
-TEST_F(KeyKeeperTest, WarnsWhenNoKeyIsLeftOfTheRingBefore) {
-  WriteFile(path_, Text(RingOf({11, 10, 9})));
-  const auto follower = Follow();
-  WriteFile(path_, Text(RingOf({0x1003, 0x1002})));
-  follower->Tick();
-  EXPECT_EQ(Sealing(*follower), 0x1002U);
-  EXPECT_THAT(complaints_, ElementsAre(HasSubstr("two programs overwrite this file")));
-}
-
-TEST_F(KeyKeeperTest, TheSameKeysInANewFileArePublishedOnce) {
-  WriteFile(path_, Text(RingOf({11, 10, 9})));
-  const auto follower = Follow();
-  const std::uint64_t generation = follower->Status().generation;
-  std::filesystem::remove(path_);
-  WriteFile(path_, Text(RingOf({11, 10, 9})));
-  follower->Tick();
-  EXPECT_FALSE(follower->Reload());
-  EXPECT_EQ(follower->Status().generation, generation);
-}
-
-TEST_F(KeyKeeperTest, TheWatchTellsOfAReplacedFileAndOfAnExchangedLink) {
-  std::filesystem::create_directory(directory_.File("a"));
-  std::filesystem::create_directory(directory_.File("b"));
-  WriteFile(directory_.File("a/keys"), Text(RingOf({11, 10})));
-  WriteFile(directory_.File("b/keys"), Text(RingOf({12, 11, 10})));
-  std::filesystem::create_symlink("a", directory_.File("data"));
-  std::filesystem::create_symlink("data/keys", path_);
-  FollowedKeyFile source(path_, files_);
-  ASSERT_GE(source.ChangeDescriptor(), 0);
-  ASSERT_TRUE(source.Load());
-  EXPECT_FALSE(source.HasChanged());
-  std::filesystem::create_symlink("b", directory_.File("new"));
-  std::filesystem::rename(directory_.File("new"), directory_.File("data"));
-  EXPECT_TRUE(source.HasChanged());
-  EXPECT_EQ(source.Load()->current().id, 11U);
-  EXPECT_FALSE(source.HasChanged());
 }
 
 }  // namespace
