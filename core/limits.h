@@ -52,8 +52,8 @@ inline constexpr std::size_t kGuardReadersMax = 1024;
 inline constexpr std::size_t kCookieSizeMax = 164;
 // Keys in one ring: future, current and past ones. Bounds `keys.keep`.
 inline constexpr std::size_t kKeysPerRingMax = 32;
-// Ids of revoked keys that are remembered, so that none comes back from an old file. Revoking is done by hand; beyond this
-// many the oldest are forgotten.
+// Ids of revoked keys that are remembered, so that none comes back from an old file. Revoking is done by hand; beyond
+// this many the oldest are forgotten.
 inline constexpr std::size_t kRevokedKeysMax = 4096;
 // Octets of a key file: every key and every revoked id, with room for comments.
 inline constexpr std::size_t kKeyFileSizeMax = 128 * 1024;

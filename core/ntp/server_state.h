@@ -28,12 +28,12 @@ struct ServerState {
   // Unless `synchronized`, clients are told leap 3 and stratum 0, whatever stands in the other fields.
   bool synchronized = false;
   LeapIndicator leap = LeapIndicator::kUnsynchronized;  // as of publication; LeapAt() is exact
-  std::uint8_t stratum = 0;      // 1–15 while synchronized
-  std::int8_t precision = -20;   // log2 s: the larger of resolution and time to read the clock
+  std::uint8_t stratum = 0;                             // 1–15 while synchronized
+  std::int8_t precision = -20;                          // log2 s: the larger of resolution and time to read the clock
   std::uint32_t reference_id = 0;
-  UnixTime reference_time{};     // when the clock was last set or corrected
+  UnixTime reference_time{};  // when the clock was last set or corrected
   Duration root_delay{};
-  Duration root_dispersion{};    // as of `dispersion_at`
+  Duration root_dispersion{};  // as of `dispersion_at`
   MonotonicTime dispersion_at{};
   // What the dispersion grows by since then, in parts per billion (RFC 5905 §11.1 takes 15 ppm).
   std::uint32_t dispersion_rate_ppb = 15'000;
