@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "core/guard/rate_limiter.h"
 #include "server/config/values.h"
 
 namespace ntsd {
@@ -130,8 +131,23 @@ class Checker {
       Fail("limits.ntp.leak", fmt::format("leak {} and kod {} are shares of one excess; expected a sum of at most 1",
                                           config_.limits.ntp.leak, config_.limits.ntp.kod));
     }
+    CheckRate("limits.ntp", config_.limits.ntp.rate, config_.limits.ntp.burst);
+    CheckRate("limits.ke", config_.limits.ke.rate, config_.limits.ke.burst);
     if (config_.access.allow.empty()) {
       Fail("access.allow", R"(an empty list would refuse everybody; expected prefixes, or ["0.0.0.0/0", "::/0"])");
+    }
+  }
+
+  // A bucket of tokens has to be full again within a bounded time.
+  void CheckRate(const std::string& table, double rate, std::uint32_t burst) {
+    const auto policy = RatePolicy::Make({.rate = rate, .burst = burst});
+    if (policy) return;
+    if (policy.error() == RateLimitsError::kBurst) {
+      Fail(table + ".burst", fmt::format("a burst of {} takes more than {} days to refill at {}/s; expected less, or a "
+                                         "higher rate",
+                                         burst, kRefillTimeMax_s / 86'400, rate));
+    } else {
+      Fail(table + ".rate", fmt::format("expected 0 (off) or a rate from {} to {}, got {}", kRateMin, kRateMax, rate));
     }
   }
 
@@ -169,6 +185,8 @@ std::vector<ConfigError> RefuseUnbuilt(const Config& config, const ConfigOrigins
   for (std::size_t i = 0; i < config.ntp.size(); ++i) {
     refuse(config.ntp[i].smear == Smear::kLinear24h, fmt::format("ntp[{}].smear", i), "\"linear-24h\"", "use \"none\"");
   }
+  refuse(config.process.sandbox == SandboxMode::kStrict, "process.sandbox", "\"strict\"",
+         "use \"auto\", which drops privileges and forbids new ones");
   return errors;
 }
 

@@ -106,7 +106,7 @@ void Describe(Visitor& visit, T& prefixes) {
 
 template <typename Visitor, Is<NtpLimitConfig> T>
 void Describe(Visitor& visit, T& limit) {
-  visit.Real("rate", limit.rate, 0, 1e6);
+  visit.Real("rate", limit.rate, 0, kRateMax);
   visit.Integer("burst", limit.burst, 1, 1'000'000);
   visit.Inline("prefixes", limit.prefixes);
   visit.Real("leak", limit.leak, 0, 1);
@@ -117,7 +117,7 @@ void Describe(Visitor& visit, T& limit) {
 
 template <typename Visitor, Is<KeLimitConfig> T>
 void Describe(Visitor& visit, T& limit) {
-  visit.Real("rate", limit.rate, 0, 1e6);
+  visit.Real("rate", limit.rate, 0, kRateMax);
   visit.Integer("burst", limit.burst, 1, 1'000'000);
   visit.Inline("prefixes", limit.prefixes);
 }

@@ -106,6 +106,20 @@ TEST(RefuseUnbuilt, SaysWhatThisVersionHasNotAndWhatToUse) {
                           "\"follow\""));
   EXPECT_THAT(Complaints("[[ntp]]\nsmear = \"linear-24h\"\n"),
               ElementsAre("ntsd.toml:2:9: ntp[0].smear: \"linear-24h\" is not in this version; use \"none\""));
+  EXPECT_THAT(
+      Complaints("[[ntp]]\n[process]\nsandbox = \"strict\"\n"),
+      ElementsAre("ntsd.toml:3:11: process.sandbox: \"strict\" is not in this version; use \"auto\", which drops "
+                  "privileges and forbids new ones"));
+}
+
+TEST(CheckConfig, WantsBucketsThatRefillInTime) {
+  EXPECT_THAT(
+      Complaints("[[ntp]]\n[limits.ntp]\nrate = 0.01\nburst = 7000\n"),
+      ElementsAre("ntsd.toml:4:9: limits.ntp.burst: a burst of 7000 takes more than 7 days to refill at 0.01/s; "
+                  "expected less, or a higher rate"));
+  EXPECT_THAT(Complaints("[[ntp]]\n[limits.ke]\nrate = 0.00001\n"),
+              ElementsAre(::testing::StartsWith("ntsd.toml:3:8: limits.ke.rate: expected 0 (off) or a rate from")));
+  EXPECT_THAT(Complaints("[[ntp]]\n[limits.ntp]\nrate = 0.01\nburst = 6000\n"), IsEmpty());
 }
 
 }  // namespace
