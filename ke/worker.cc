@@ -73,8 +73,7 @@ Worker::Worker(Shared& shared, std::size_t index)
   epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   CHECK(epoll_fd_ >= 0 && wake_fd_ >= 0);
-  Watch(wake_fd_, EPOLLIN, kTagWake);
-  Watch(lag_.fd(), EPOLLIN, kTagProbe);
+  CHECK(Watch(wake_fd_, EPOLLIN, kTagWake) && Watch(lag_.fd(), EPOLLIN, kTagProbe));
   ListenAgain();
 }
 
@@ -172,11 +171,12 @@ void Worker::AddTo(Snapshot& snapshot) const {
   snapshot.cpu_seconds += static_cast<double>(runs ? Nanoseconds(used) : counters_.Read(kCpu_ns)) * 1e-9;
 }
 
-void Worker::Watch(int fd, std::uint32_t events, std::uint64_t tag) {
+// False: the kernel has no memory left for one more.
+bool Worker::Watch(int fd, std::uint32_t events, std::uint64_t tag) {
   epoll_event event{};
   event.events = events;
   event.data.u64 = tag;
-  CHECK(epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0);
+  return epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 int Worker::TimeoutMs() const {
@@ -313,7 +313,7 @@ void Worker::ListenAgain() {
   listening_ = true;
   for (std::size_t i = 0; i < shared_.listeners.size(); ++i) {
     // Exclusive: one client wakes one idle worker.
-    Watch(shared_.listeners[i].fd, EPOLLIN | EPOLLEXCLUSIVE, kTagListener | i);
+    if (!Watch(shared_.listeners[i].fd, EPOLLIN | EPOLLEXCLUSIVE, kTagListener | i)) return PauseAccepting();
   }
 }
 
@@ -330,7 +330,7 @@ void Worker::Open(int fd, std::size_t service, const IpAddress& peer) {
   slot.accepted = now_;
   const std::optional<IpEndpoint> local = LocalEndpoint(fd);
   slot.connection.Open(local.has_value() ? std::optional(local->address) : std::nullopt);
-  Watch(fd, EPOLLIN, TagOf(index, slot.generation));
+  if (!Watch(fd, EPOLLIN, TagOf(index, slot.generation))) return Finish(index, ConnectionEnd::kTableFull, false);
   deadlines_.Set(index, QueueOf(service, kExchange), now_ + shared_.settings[service].timeout);
 }
 

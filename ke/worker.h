@@ -63,7 +63,7 @@ class Worker {
 
   // The turn of the loop.
   void PrepareThread();
-  void Watch(int fd, std::uint32_t events, std::uint64_t tag);
+  bool Watch(int fd, std::uint32_t events, std::uint64_t tag);
   int TimeoutMs() const;
   void TakeStates();
   void HandleWake();
