@@ -7,11 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <utility>
 
-#include "server/config/changes.h"
-#include "server/config/files.h"
 #include "server/keys/file_key_source.h"
 #include "server/main/notify.h"
 #include "server/main/operator.h"
@@ -28,24 +25,9 @@ namespace {
 constexpr std::size_t kNtpRateCells = std::size_t{1} << 20;
 constexpr std::size_t kKeRateCells = std::size_t{1} << 17;
 constexpr Duration kGuardSweepInterval = std::chrono::minutes(1);
+constexpr Duration kCertificateLookInterval = std::chrono::seconds(5);
 constexpr Duration kRound = std::chrono::seconds(1);
 constexpr Duration kDrainPatience = std::chrono::seconds(5);
-
-std::vector<std::string> ReadLines(const std::string& path) {
-  std::vector<std::string> lines;
-  std::ifstream file(path);
-  // Ends: with the file, whose size was checked with the configuration.
-  for (std::string line; std::getline(file, line);) {
-    if (!line.empty() && line.front() != '#') lines.push_back(std::move(line));
-  }
-  return lines;
-}
-
-std::string JoinErrors(const std::vector<ConfigError>& errors) {
-  std::string text;
-  for (const ConfigError& error : errors) text += (text.empty() ? "" : "; ") + error.ToString();
-  return text;
-}
 
 void LogKe(Log& log, ke::LogLevel level, std::string_view text) {
   switch (level) {
@@ -142,8 +124,10 @@ std::string Service::LoadCertificates() {
   for (const KeConfig& table : config_.ke) {
     auto context = ke::TlsContext::Load(CertificatePairs(table), clock_.Now());
     if (!context) return std::move(context.error());
+    auto tokens = PoolTokensOf(table);
+    if (!tokens) return std::move(tokens.error());
     certificates_.push_back(std::move(*context));
-    ke_settings_.push_back(KeSettings(config_, table, ReadLines(table.pool_tokens)));
+    ke_settings_.push_back(KeSettings(config_, table, std::move(*tokens)));
   }
   return {};
 }
@@ -251,8 +235,13 @@ void Service::MakeKeServer() {
   for (KeListener& listener : listeners_.ke) {
     sockets.push_back({.fd = listener.socket.Release(), .service = listener.table});
   }
-  ke_server_ = std::make_unique<ke::Server>(std::move(options), ke_settings_, certificates_, std::move(sockets),
-                                            keeper_->ring(), *aead_, clock_);
+  const auto log = options.log;
+  ke_server_ = std::make_unique<ke::Server>(std::move(options), ke_settings_, std::move(certificates_),
+                                            std::move(sockets), keeper_->ring(), *aead_, clock_);
+  for (std::size_t i = 0; i < config_.ke.size(); ++i) {
+    certificate_keepers_.push_back(
+        std::make_unique<ke::CertificateKeeper>(*ke_server_, i, CertificatePairs(config_.ke[i]), clock_, log));
+  }
 }
 
 std::string Service::StartThreads() {
@@ -282,8 +271,8 @@ void Service::LogSummary() {
              {"ntp-rate-limit", config_.limits.ntp.rate > 0 ? fmt::format("{}/s", config_.limits.ntp.rate) : "off"}});
   for (const NtpListener& listener : listeners_.ntp) log_.Info("listening", {{"ntp", listener.address.ToString()}});
   for (const KeListener& listener : listeners_.ke) log_.Info("listening", {{"nts-ke", listener.address.ToString()}});
-  for (const auto& context : certificates_) {
-    for (const ke::CertificateInfo& certificate : context->certificates()) {
+  for (std::size_t i = 0; i < certificate_keepers_.size(); ++i) {
+    for (const ke::CertificateInfo& certificate : ke_server_->Context(i)->certificates()) {
       const auto days =
           std::chrono::duration_cast<std::chrono::hours>(certificate.not_after - clock_.Now()).count() / 24;
       log_.Info("certificate", {{"name", certificate.names.empty() ? certificate.subject : certificate.names.front()},
@@ -325,6 +314,11 @@ void Service::Housekeep() {
     ntp_guard_->Housekeep(now);
     ke_guard_->Housekeep(now);
   }
+  if (now >= next_certificate_look_) {
+    next_certificate_look_ = now + kCertificateLookInterval;
+    const std::lock_guard lock(config_mutex_);
+    for (const auto& keeper : certificate_keepers_) keeper->Poll();
+  }
   workers_answer_ = WorkersAnswer();
   if (notify::WatchdogInterval() && workers_answer_) notify::Watchdog();
 }
@@ -358,67 +352,6 @@ void Service::Drain() {
 void Service::RequestDrain() {
   draining_ = true;
   drain_event_.Set();
-}
-
-ReloadReport Service::Reload() {
-  const std::lock_guard lock(config_mutex_);
-  notify::Reloading();
-  ReloadReport report;
-  auto loaded = LoadConfig(source_.path, source_.overrides);
-  if (!loaded) {
-    report.is_good = false;
-    report.problem = JoinErrors(loaded.error());
-  } else {
-    report = ReloadFrom(loaded->config);
-  }
-  report.at = std::chrono::duration_cast<std::chrono::seconds>(clock_.Now().time_since_epoch()).count();
-  ++(report.is_good ? reloads_good_ : reloads_bad_);
-  last_reload_ = report;
-  if (report.is_good) {
-    log_.Info("reloaded", {{"applied", fmt::format("{}", fmt::join(report.applied, " "))},
-                           {"needs-restart", fmt::format("{}", fmt::join(report.needs_restart, " "))}});
-  } else {
-    log_.Error("reload refused, nothing has changed", {{"reason", report.problem}});
-  }
-  notify::Ready("serving");
-  return report;
-}
-
-// Everything is made before anything is put in force, so that a bad part changes nothing. Under config_mutex_.
-ReloadReport Service::ReloadFrom(const Config& next) {
-  ReloadReport report;
-  const auto refuse = [&report](std::string problem) {
-    report.is_good = false;
-    report.problem = std::move(problem);
-    return report;
-  };
-  const Config merged = MergeReloadable(config_, next);
-  auto ntp_policy = GuardPolicy::Make(NtpGuardSettings(merged));
-  auto ke_policy = GuardPolicy::Make(KeGuardSettings(merged));
-  if (!ntp_policy || !ke_policy) return refuse("the limits cannot be kept: rate or burst is out of range");
-  std::vector<std::shared_ptr<const ke::TlsContext>> contexts;
-  std::vector<KePolicy> policies;
-  for (const KeConfig& table : merged.ke) {
-    auto context = ke::TlsContext::Load(CertificatePairs(table), clock_.Now());
-    if (!context) return refuse(std::move(context.error()));
-    contexts.push_back(std::move(*context));
-    policies.push_back(KeSettings(merged, table, ReadLines(table.pool_tokens)).policy);
-  }
-  const auto keys = keeper_->Ask([](KeyKeeper& keeper) { return keeper.Reload(); });
-  if (keys && *keys) return refuse((*keys)->text);
-
-  ntp_guard_->Reload(std::move(*ntp_policy));
-  ke_guard_->Reload(std::move(*ke_policy));
-  for (std::size_t i = 0; i < contexts.size(); ++i) {
-    ke_server_->Use(i, std::move(contexts[i]));
-    ke_server_->Use(i, std::move(policies[i]));
-  }
-  log_.SetLevel(merged.log.level);
-  ConfigChanges changes = CompareConfigs(config_, next);
-  report.applied = std::move(changes.applied);
-  report.needs_restart = std::move(changes.needs_restart);
-  config_ = merged;
-  return report;
 }
 
 Service::View Service::Look() const {

@@ -16,6 +16,8 @@
 #include "core/base/published.h"
 #include "core/crypto/fast_random.h"
 #include "core/guard/guard.h"
+#include "ke/certificate_keeper.h"
+#include "ke/pool_tokens.h"
 #include "ke/server.h"
 #include "server/config/load.h"
 #include "server/control/server.h"
@@ -106,6 +108,7 @@ class Service {
   std::string engine_, engine_reason_;
   std::vector<std::unique_ptr<UdpWorker>> workers_;
   std::unique_ptr<ke::Server> ke_server_;
+  std::vector<std::unique_ptr<ke::CertificateKeeper>> certificate_keepers_;  // by [[ke]] table; under config_mutex_
   std::unique_ptr<Operator> operator_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<MetricsServer> metrics_;
@@ -114,7 +117,7 @@ class Service {
   std::atomic<bool> draining_{false};
   std::atomic<bool> workers_answer_{true};
   std::vector<std::uint64_t> pings_;
-  MonotonicTime next_guard_sweep_{};
+  MonotonicTime next_guard_sweep_{}, next_certificate_look_{};
 };
 
 // Read-only access to the parts, for whoever reports on them.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ke/pool_tokens.h"
 #include "server/config/values.h"
 
 namespace ntsd {
@@ -107,6 +108,11 @@ std::vector<ke::CertificatePair> CertificatePairs(const KeConfig& table) {
     pairs.push_back({.chain = certificate.chain, .key = certificate.key});
   }
   return pairs;
+}
+
+Expected<std::vector<std::string>, std::string> PoolTokensOf(const KeConfig& table) {
+  if (table.pool_tokens.empty()) return std::vector<std::string>();
+  return ke::LoadPoolTokens(table.pool_tokens);
 }
 
 }  // namespace ntsd

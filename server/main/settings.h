@@ -1,6 +1,7 @@
 // The configuration, translated for each part of the service.
 //
-// Threads: functions of their arguments. Errors: none; the configuration was checked before.
+// Threads: functions of their arguments. Errors: none, but of PoolTokensOf(), which reads a file; the configuration was
+// checked before.
 #pragma once
 
 #include <string>
@@ -25,5 +26,7 @@ ReferenceSettings ReferenceSettingsOf(const Config& config);
 // `pool_tokens` are the lines of the file that the table names.
 ke::Settings KeSettings(const Config& config, const KeConfig& table, std::vector<std::string> pool_tokens);
 std::vector<ke::CertificatePair> CertificatePairs(const KeConfig& table);
+// Reads the table's file of pool tokens. No file: no pool may ask for anything.
+Expected<std::vector<std::string>, std::string> PoolTokensOf(const KeConfig& table);
 
 }  // namespace ntsd

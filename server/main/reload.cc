@@ -1,0 +1,86 @@
+// Service, the part that applies a changed configuration to what runs.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "server/config/changes.h"
+#include "server/main/notify.h"
+#include "server/main/service.h"
+#include "server/main/settings.h"
+
+namespace ntsd {
+namespace {
+
+std::string JoinErrors(const std::vector<ConfigError>& errors) {
+  std::string text;
+  for (const ConfigError& error : errors) text += (text.empty() ? "" : "; ") + error.ToString();
+  return text;
+}
+
+}  // namespace
+
+ReloadReport Service::Reload() {
+  const std::lock_guard lock(config_mutex_);
+  notify::Reloading();
+  ReloadReport report;
+  auto loaded = LoadConfig(source_.path, source_.overrides);
+  if (!loaded) {
+    report.is_good = false;
+    report.problem = JoinErrors(loaded.error());
+  } else {
+    report = ReloadFrom(loaded->config);
+  }
+  report.at = std::chrono::duration_cast<std::chrono::seconds>(clock_.Now().time_since_epoch()).count();
+  ++(report.is_good ? reloads_good_ : reloads_bad_);
+  last_reload_ = report;
+  if (report.is_good) {
+    log_.Info("reloaded", {{"applied", fmt::format("{}", fmt::join(report.applied, " "))},
+                           {"needs-restart", fmt::format("{}", fmt::join(report.needs_restart, " "))}});
+  } else {
+    log_.Error("reload refused, nothing has changed", {{"reason", report.problem}});
+  }
+  notify::Ready("serving");
+  return report;
+}
+
+// Everything is made before anything is put in force, so that a bad part changes nothing. Under config_mutex_.
+ReloadReport Service::ReloadFrom(const Config& next) {
+  ReloadReport report;
+  const auto refuse = [&report](std::string problem) {
+    report.is_good = false;
+    report.problem = std::move(problem);
+    return report;
+  };
+  const Config merged = MergeReloadable(config_, next);
+  auto ntp_policy = GuardPolicy::Make(NtpGuardSettings(merged));
+  auto ke_policy = GuardPolicy::Make(KeGuardSettings(merged));
+  if (!ntp_policy || !ke_policy) return refuse("the limits cannot be kept: rate or burst is out of range");
+  std::vector<KePolicy> policies;
+  for (const KeConfig& table : merged.ke) {
+    const auto context = ke::TlsContext::Load(CertificatePairs(table), clock_.Now());
+    if (!context) return refuse(context.error());
+    auto tokens = PoolTokensOf(table);
+    if (!tokens) return refuse(std::move(tokens.error()));
+    policies.push_back(KeSettings(merged, table, std::move(*tokens)).policy);
+  }
+  const auto keys = keeper_->Ask([](KeyKeeper& keeper) { return keeper.Reload(); });
+  if (keys && *keys) return refuse((*keys)->text);
+
+  ntp_guard_->Reload(std::move(*ntp_policy));
+  ke_guard_->Reload(std::move(*ke_policy));
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    // They were good a moment ago; should they have changed since, the old ones stay.
+    if (std::string problem = certificate_keepers_[i]->Reload(CertificatePairs(merged.ke[i])); !problem.empty()) {
+      log_.Error(problem);
+    }
+    ke_server_->Use(i, std::move(policies[i]));
+  }
+  log_.SetLevel(merged.log.level);
+  ConfigChanges changes = CompareConfigs(config_, next);
+  report.applied = std::move(changes.applied);
+  report.needs_restart = std::move(changes.needs_restart);
+  config_ = merged;
+  return report;
+}
+
+}  // namespace ntsd
