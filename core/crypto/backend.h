@@ -32,7 +32,8 @@ struct alignas(64) LaneScratch {
   alignas(64) std::uint8_t octets[kLanesMax * 16 * (2 * 15 + 2)];
 };
 
-// 1 to `lanes` jobs of one kind, prepared ones with the same key. `is_uniform`: all their sizes are the same.
+// 1 to `lanes` jobs of one kind, prepared ones with the same key. From jobs[count] to jobs[lanes - 1] the last one is
+// repeated, for lanes that would be idle. `is_uniform`: all their sizes are the same.
 using SealLanes = void (*)(SealJob* const* jobs, int count, bool is_uniform, LaneScratch& scratch);
 // The same; sets `ok`, and leaves what it decrypted for the caller to clear.
 using OpenLanes = void (*)(OpenJob* const* jobs, int count, bool is_uniform, LaneScratch& scratch);

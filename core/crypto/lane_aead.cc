@@ -172,8 +172,9 @@ class Batch {
   void ProcessUnusual(Job& job) {
     Job copy = job;
     copy.key = {.raw = job.key.prepared->key().data()};
-    Job* const only = &copy;
-    kernels_[static_cast<std::size_t>(KindOf(copy))](&only, 1, true, scratch_);
+    std::array<Job*, kLanesMax> group;
+    group.fill(&copy);
+    kernels_[static_cast<std::size_t>(KindOf(copy))](group.data(), 1, true, scratch_);
     Settle(copy);
     TakeOver(job, copy);
   }
@@ -181,6 +182,7 @@ class Batch {
   void RunGroup(bool is_uniform) {
     if (group_size_ == 0) return;
     const auto kind = static_cast<std::size_t>(KindOf(*group_[0]));
+    for (std::size_t i = group_size_; i < lanes_; ++i) group_[i] = group_[group_size_ - 1];
     kernels_[kind](group_.data(), static_cast<int>(group_size_), is_uniform, scratch_);
     for (std::size_t i = 0; i < group_size_; ++i) Settle(*group_[i]);
     group_size_ = 0;

@@ -147,12 +147,17 @@ LANES_INLINE inline void EncryptSum(const Keys& keys, Group<V, kVectors>* state,
       const typename V::Reg key = keys.Get(0, i);
       Repeat<kStreams>([&](auto s) LANES_INLINE { x[s][i] = V::Xor3(state[s].v[i], block[s].v[i], key); });
     });
-    for (int round = 1; round < Keys::kRounds; ++round) {
+    const auto run_round = [&](int round) LANES_INLINE {
       Repeat<kVectors>([&](auto i) LANES_INLINE {
         typename V::Reg key = keys.Get(round, i);
         if constexpr (kStreams > 1) V::Keep(key);  // else the compiler loads it again for each stream
         Repeat<kStreams>([&](auto s) LANES_INLINE { x[s][i] = V::AesRound(x[s][i], key); });
       });
+    };
+    // Three rounds a turn (9 = 3 * 3, 13 = 1 + 3 * 4): a turn costs some copies of registers.
+    if constexpr (Keys::kRounds == 14) run_round(1);
+    for (int round = Keys::kRounds == 14 ? 2 : 1; round < Keys::kRounds; round += 3) {
+      Repeat<3>([&](auto more) LANES_INLINE { run_round(round + more); });
     }
     Repeat<kVectors>([&](auto i) LANES_INLINE {
       const typename V::Reg key = keys.Get(Keys::kRounds, i);

@@ -49,13 +49,13 @@ struct GcmSivKeys {
 };
 
 template <typename V, int kVectors, typename Keys, typename Job>
-LANES_INLINE inline GcmSivKeys<V, kVectors> DeriveKeys(const Keys& generating, Job* const* jobs, int count,
+LANES_INLINE inline GcmSivKeys<V, kVectors> DeriveKeys(const Keys& generating, Job* const* jobs,
                                                        LaneKeys<V, kVectors, 10>& encrypting) {
   constexpr int kLanes = V::kLanes * kVectors;
   using Blocks = Group<V, kVectors>;
   alignas(64) std::uint8_t nonces[16 * kLanes];
   for (int i = 0; i < kLanes; ++i) {
-    std::memcpy(nonces + 16 * i, jobs[i < count ? i : count - 1]->nonce.data(), 12);
+    std::memcpy(nonces + 16 * i, jobs[i]->nonce.data(), 12);
     std::memset(nonces + 16 * i + 12, 0, 4);
   }
   GcmSivKeys<V, kVectors> keys;
@@ -93,9 +93,9 @@ struct PolyvalInput {
   std::size_t data_count, text_count;
 
   template <typename Job>
-  LANES_INLINE PolyvalInput(Job* const* jobs, int count, bool is_uniform, const LaneStrings<V, kVectors>& texts,
+  LANES_INLINE PolyvalInput(Job* const* jobs, bool is_uniform, const LaneStrings<V, kVectors>& texts,
                             typename Tail<V, kVectors>::Copies& text_copies) {
-    SetAssociatedData(data_strings, jobs, count, is_uniform);
+    SetAssociatedData(data_strings, jobs, is_uniform);
     data_count = ntsd::BlockCount(data_strings.size_max);
     text_count = ntsd::BlockCount(texts.size_max);
     data.Set(data_strings, 0, 0, data_count);
@@ -141,13 +141,13 @@ LANES_INLINE inline Group<V, kVectors> Polyval(const Group<V, kVectors>& key, co
 }
 
 template <typename V, int kVectors, typename Job>
-LANES_INLINE inline Group<V, kVectors> GcmSivTag(const GcmSivKeys<V, kVectors>& keys, Job* const* jobs, int count,
-                                                 bool is_uniform, const LaneStrings<V, kVectors>& texts,
+LANES_INLINE inline Group<V, kVectors> GcmSivTag(const GcmSivKeys<V, kVectors>& keys, Job* const* jobs, bool is_uniform,
+                                                 const LaneStrings<V, kVectors>& texts,
                                                  GcmSivScratch<V, kVectors>& secrets) {
   using Blocks = Group<V, kVectors>;
   alignas(16) static constexpr std::uint8_t kMask[16] = {255, 255, 255, 255, 255, 255, 255, 255,
                                                          255, 255, 255, 255, 255, 255, 255, 0x7F};
-  const PolyvalInput<V, kVectors> input(jobs, count, is_uniform, texts, secrets.text_copies);
+  const PolyvalInput<V, kVectors> input(jobs, is_uniform, texts, secrets.text_copies);
   Blocks tag = (Polyval(keys.authenticating, input) ^ keys.nonces) & Blocks::Broadcast(kMask);
   const Blocks zero = Blocks::Zero();
   EncryptSum<V, kVectors, 1>(secrets.encrypting, &tag, &zero);
@@ -173,22 +173,22 @@ void GcmSiv(Job* const* jobs, int count, bool is_uniform, LaneScratch& scratch) 
   using Blocks = Group<V, kVectors>;
   using Scratch = GcmSivScratch<V, kVectors>;
   auto& secrets = Place<Scratch>(scratch, sizeof(Scratch) - (kCookie ? sizeof(Scratch::generating) : 0));
-  LaneTexts<V, kVectors, false, Job> texts(jobs, count, is_uniform);
+  LaneTexts<V, kVectors, false, Job> texts(jobs, is_uniform);
   GcmSivKeys<V, kVectors> keys;
   if constexpr (kCookie) {
     const ExpandedKey& key = jobs[0]->key.prepared->expanded();
     const SharedKeys<V> generating{reinterpret_cast<const std::uint8_t*>(&key.mac.round_keys)};
-    keys = DeriveKeys<V, kVectors>(generating, jobs, count, secrets.encrypting);
+    keys = DeriveKeys<V, kVectors>(generating, jobs, secrets.encrypting);
   } else {
     const std::uint8_t* raw_keys[kLanes];
-    for (int i = 0; i < kLanes; ++i) raw_keys[i] = jobs[i < count ? i : count - 1]->key.raw;
+    for (int i = 0; i < kLanes; ++i) raw_keys[i] = jobs[i]->key.raw;
     Blocks raw[1] = {Blocks::Gather(raw_keys, 0)};
     ExpandKeys<V, kVectors, 1>(raw, {&secrets.generating});
-    keys = DeriveKeys<V, kVectors>(secrets.generating, jobs, count, secrets.encrypting);
+    keys = DeriveKeys<V, kVectors>(secrets.generating, jobs, secrets.encrypting);
   }
   const bool has_text = texts.in.size_max > 0;
   if constexpr (IsSeal(static_cast<Job*>(nullptr))) {
-    const Blocks tag = GcmSivTag(keys, jobs, count, is_uniform, texts.in, secrets);
+    const Blocks tag = GcmSivTag(keys, jobs, is_uniform, texts.in, secrets);
     if (has_text) XorGcmSivKeystream(tag, texts, secrets);
     tag.Scatter(texts.tag, 0);
   } else {
@@ -196,7 +196,7 @@ void GcmSiv(Job* const* jobs, int count, bool is_uniform, LaneScratch& scratch) 
       XorGcmSivKeystream(Blocks::Gather(texts.tag, 0), texts, secrets);
       texts.ReadOutput();
     }
-    Judge(jobs, count, GcmSivTag(keys, jobs, count, is_uniform, texts.in, secrets), texts.tag);
+    Judge(jobs, count, GcmSivTag(keys, jobs, is_uniform, texts.in, secrets), texts.tag);
   }
 }
 

@@ -39,9 +39,9 @@ struct Nonces {
   using Blocks = Group<V, kVectors>;
 
   template <typename Job>
-  LANES_INLINE Nonces(Job* const* jobs, int count, bool is_uniform) {
+  LANES_INLINE Nonces(Job* const* jobs, bool is_uniform) {
     for (int i = 0; i < kLanes; ++i) {
-      const ByteView nonce = jobs[i < count ? i : count - 1]->nonce;
+      const ByteView nonce = jobs[i]->nonce;
       strings_.data[i] = nonce.data();
       strings_.size[i] = nonce.size();
     }
@@ -153,13 +153,13 @@ LANES_INLINE constexpr std::size_t Max(std::size_t a, std::size_t b) { return a 
 
 // S2V of associated data, nonce and text under raw keys. kLong: all texts are longer than a block, else none is.
 template <typename V, int kVectors, bool kLong, typename Job, typename Scratch>
-LANES_INLINE inline Group<V, kVectors> S2v(Job* const* jobs, int count, bool is_uniform,
-                                           const LaneStrings<V, kVectors>& texts, Scratch& scratch) {
+LANES_INLINE inline Group<V, kVectors> S2v(Job* const* jobs, bool is_uniform, const LaneStrings<V, kVectors>& texts,
+                                           Scratch& scratch) {
   using Blocks = Group<V, kVectors>;
   const auto& keys = scratch.mac;
   LaneStrings<V, kVectors> data_strings;
-  SetAssociatedData(data_strings, jobs, count, is_uniform);
-  const Nonces<V, kVectors> nonces(jobs, count, is_uniform);
+  SetAssociatedData(data_strings, jobs, is_uniform);
+  const Nonces<V, kVectors> nonces(jobs, is_uniform);
   // The subkeys come from the first step, and the last blocks need them: so there are at least two.
   std::size_t steps = Max(BlockCount(data_strings.size_max), 2);
   if constexpr (kLong) steps = Max(steps, BlockCount(texts.size_max) - 2);
@@ -225,14 +225,14 @@ template <typename V, int kVectors, int kRounds, bool kLong, typename Job>
 void SivRaw(Job* const* jobs, int count, bool is_uniform, LaneScratch& scratch) {
   constexpr int kLanes = V::kLanes * kVectors;
   using Scratch = SivScratch<V, kVectors, kRounds>;
-  LaneTexts<V, kVectors, true, Job> texts(jobs, count, is_uniform);
+  LaneTexts<V, kVectors, true, Job> texts(jobs, is_uniform);
   const bool has_text = texts.in.size_max > 0;
   auto& secrets = Place<Scratch>(scratch, Scratch::UsedSize(has_text));
   const std::uint8_t* keys[kLanes];
-  for (int i = 0; i < kLanes; ++i) keys[i] = jobs[i < count ? i : count - 1]->key.raw;
+  for (int i = 0; i < kLanes; ++i) keys[i] = jobs[i]->key.raw;
   ExpandSivKeys(keys, has_text, secrets);
   if constexpr (IsSeal(static_cast<Job*>(nullptr))) {
-    const Group<V, kVectors> tag = S2v<V, kVectors, kLong>(jobs, count, is_uniform, texts.in, secrets);
+    const Group<V, kVectors> tag = S2v<V, kVectors, kLong>(jobs, is_uniform, texts.in, secrets);
     if (has_text) XorSivKeystream(secrets.ctr, tag, texts, secrets.stream_copy);
     tag.Scatter(texts.tag, 0);
   } else {
@@ -240,19 +240,19 @@ void SivRaw(Job* const* jobs, int count, bool is_uniform, LaneScratch& scratch) 
       XorSivKeystream(secrets.ctr, Group<V, kVectors>::Gather(texts.tag, 0), texts, secrets.stream_copy);
       texts.ReadOutput();
     }
-    Judge(jobs, count, S2v<V, kVectors, kLong>(jobs, count, is_uniform, texts.in, secrets), texts.tag);
+    Judge(jobs, count, S2v<V, kVectors, kLong>(jobs, is_uniform, texts.in, secrets), texts.tag);
   }
 }
 
 // --- Cookies: one prepared key, no associated data ---
 
 template <typename V, int kVectors, typename Job>
-LANES_INLINE inline Group<V, kVectors> S2vOfCookies(Job* const* jobs, int count, bool is_uniform,
+LANES_INLINE inline Group<V, kVectors> S2vOfCookies(Job* const* jobs, bool is_uniform,
                                                     const LaneStrings<V, kVectors>& texts, const ExpandedKey& key) {
   using Blocks = Group<V, kVectors>;
   const SharedKeys<V> keys{reinterpret_cast<const std::uint8_t*>(&key.mac.round_keys)};
   const CmacSubkeys<V, kVectors> subkeys{Blocks::Broadcast(&key.subkey_full), Blocks::Broadcast(&key.subkey_partial)};
-  const Nonces<V, kVectors> nonces(jobs, count, is_uniform);
+  const Nonces<V, kVectors> nonces(jobs, is_uniform);
   const std::size_t steps = Max(BlockCount(texts.size_max) - 2, 1);
   Chain<V, kVectors> text;
   Tail<V, kVectors> tail;
@@ -278,17 +278,17 @@ LANES_INLINE inline Group<V, kVectors> S2vOfCookies(Job* const* jobs, int count,
 template <typename V, int kVectors, typename Job>
 void SivCookie(Job* const* jobs, int count, bool is_uniform, LaneScratch& scratch) {
   auto& stream_copy = Place<std::uint8_t[16 * V::kLanes * kVectors]>(scratch);
-  LaneTexts<V, kVectors, true, Job> texts(jobs, count, is_uniform);
+  LaneTexts<V, kVectors, true, Job> texts(jobs, is_uniform);
   const ExpandedKey& key = jobs[0]->key.prepared->expanded();
   const SharedKeys<V> ctr{reinterpret_cast<const std::uint8_t*>(&key.ctr.round_keys)};
   if constexpr (IsSeal(static_cast<Job*>(nullptr))) {
-    const Group<V, kVectors> tag = S2vOfCookies<V, kVectors>(jobs, count, is_uniform, texts.in, key);
+    const Group<V, kVectors> tag = S2vOfCookies<V, kVectors>(jobs, is_uniform, texts.in, key);
     XorSivKeystream(ctr, tag, texts, stream_copy);
     tag.Scatter(texts.tag, 0);
   } else {
     XorSivKeystream(ctr, Group<V, kVectors>::Gather(texts.tag, 0), texts, stream_copy);
     texts.ReadOutput();
-    Judge(jobs, count, S2vOfCookies<V, kVectors>(jobs, count, is_uniform, texts.in, key), texts.tag);
+    Judge(jobs, count, S2vOfCookies<V, kVectors>(jobs, is_uniform, texts.in, key), texts.tag);
   }
 }
 
