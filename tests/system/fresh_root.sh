@@ -21,6 +21,7 @@ command -v debootstrap >/dev/null || { echo "fresh_root.sh: install debootstrap"
 if [[ -z ${NTSD_FRESH_ROOT:-} ]]; then
   NTSD_FRESH_ROOT=inside exec unshare --mount --pid --fork --kill-child "${BASH_SOURCE[0]}" "$@"
 fi
+trap 'exit 130' INT TERM # the first process of its namespace gets only the signals that it asks for
 
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
