@@ -154,7 +154,9 @@ std::string KeysText(const KeysReport& keys) {
 
 std::string ReloadText(const ReloadReport& reload, const Palette& palette) {
   if (!reload.is_good) return palette.Bad("nothing was changed:") + " " + reload.problem + "\n";
-  std::string text = reload.applied.empty() && reload.needs_restart.empty() ? "the configuration is the same; certificates, tokens and followed keys were read again\n" : "";
+  std::string text = reload.applied.empty() && reload.needs_restart.empty()
+                         ? "the configuration is as it was; certificates, tokens and keys were read again\n"
+                         : "";
   if (!reload.applied.empty()) text += fmt::format("in force: {}\n", fmt::join(reload.applied, ", "));
   if (!reload.needs_restart.empty()) {
     text += palette.Bad("needs a restart:") + fmt::format(" {}\n", fmt::join(reload.needs_restart, ", "));

@@ -85,7 +85,8 @@ TEST(KeysText, ListsIdsStatesAndAges) {
 TEST(ReloadText, SaysWhatIsInForceAndWhatIsNot) {
   EXPECT_EQ(ReloadText({1, true, "", {"log.level"}, {"workers.ntp", "ntp[1]"}}, Palette::None()),
             "in force: log.level\nneeds a restart: workers.ntp, ntp[1]\n");
-  EXPECT_EQ(ReloadText({1, true, "", {}, {}}, Palette::None()), "nothing has changed\n");
+  EXPECT_EQ(ReloadText({1, true, "", {}, {}}, Palette::None()),
+            "the configuration is as it was; certificates, tokens and keys were read again\n");
   EXPECT_EQ(ReloadText({1, false, "f:1:2: k: bad", {}, {}}, Palette::None()), "nothing was changed: f:1:2: k: bad\n");
 }
 
