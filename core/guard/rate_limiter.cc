@@ -9,11 +9,10 @@
 namespace ntsd {
 namespace {
 
-// A cell: the time when the bucket will be full again in its upper 40 bits, the tag of the network in its lower 24.
+// A cell: the tag of the network in its upper 24 bits, the time when the bucket will be full again in its lower 40.
 // No tag is zero, so a cell that was never used belongs to nobody.
 // The tick of 2^-18 s keeps a rate of kRateMax within 4 %, and 40 bits of it pass in 48 days.
 constexpr unsigned kTagBits = 24;
-constexpr std::uint64_t kTagMask = (std::uint64_t{1} << kTagBits) - 1;
 constexpr unsigned kTimeBits = 64 - kTagBits;
 constexpr std::uint64_t kTimeMask = (std::uint64_t{1} << kTimeBits) - 1;
 constexpr std::uint64_t kTicksPerSecond = std::uint64_t{1} << 18;
@@ -46,16 +45,16 @@ std::uint64_t ToTicks(MonotonicTime time) {
 }
 
 std::uint64_t TagOf(std::uint64_t hash) {
-  const std::uint64_t tag = hash & kTagMask;
+  const std::uint64_t tag = hash >> kTimeBits;
   return tag + (tag == 0 ? 1 : 0);
 }
 
-std::uint64_t Pack(std::uint64_t full_at, std::uint64_t tag) { return full_at << kTagBits | tag; }
+std::uint64_t Pack(std::uint64_t full_at, std::uint64_t tag) { return tag << kTimeBits | full_at; }
 
 // How long until the bucket is full. Zero when it is, or when the cell's time lies so far ahead that it must be long
 // past: nobody can owe more than `debt_max`.
 std::uint64_t DebtOf(std::uint64_t cell, std::uint64_t now, std::uint64_t debt_max) {
-  const std::uint64_t debt = ((cell >> kTagBits) - now) & kTimeMask;
+  const std::uint64_t debt = (cell - now) & kTimeMask;
   return debt <= debt_max && cell != 0 ? debt : 0;
 }
 
@@ -91,12 +90,10 @@ RateLimiter::RateLimiter(std::size_t cell_count, Random& random)
   CHECK(cell_count <= kRateCellsMax);
 }
 
-RateLimiter::Line& RateLimiter::FirstLine(std::uint64_t hash) const {
-  return lines_[hash >> kTagBits & (line_count_ - 1)];
-}
+RateLimiter::Line& RateLimiter::FirstLine(std::uint64_t hash) const { return lines_[hash & (line_count_ - 1)]; }
 
 RateLimiter::Line& RateLimiter::SecondLine(std::uint64_t hash) const {
-  return lines_[hash >> (kTagBits + kLineBits) & (line_count_ - 1)];
+  return lines_[hash >> kLineBits & (line_count_ - 1)];
 }
 
 void RateLimiter::Prepare(const RatePolicy& policy, std::span<const IpAddress> sources,
@@ -138,6 +135,13 @@ struct RateLimiter::Candidate {
   std::uint64_t debt = 0;
 };
 
+// What a stranger finds in one line.
+struct RateLimiter::Room {
+  Candidate least;  // the cell nearest to full
+  std::size_t used_count = 0;
+  std::size_t heavy_count = 0;
+};
+
 // Takes one token out of the network's bucket. False when there is none.
 bool RateLimiter::Take(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) {
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
@@ -155,42 +159,54 @@ bool RateLimiter::Take(const RatePolicy& policy, std::uint64_t hash, std::uint64
   return false;
 }
 
+// Looks at all cells without a branch: where a network stands cannot be foreseen. From the last to the first, so that
+// the first one counts.
 RateLimiter::Candidate RateLimiter::FindOwn(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const {
   const std::uint64_t tag = TagOf(hash);
-  for (Line* const line : {&FirstLine(hash), &SecondLine(hash)}) {
-    for (Cell& cell : line->cells) {
-      const std::uint64_t value = cell.load(std::memory_order_relaxed);
-      if ((value & kTagMask) == tag) return {&cell, value, DebtOf(value, now, policy.debt_max_)};
+  Candidate own;
+  for (Line* const line : {&SecondLine(hash), &FirstLine(hash)}) {
+    for (std::size_t i = kRateCellsPerLine; i-- > 0;) {
+      Cell* const cell = &line->cells[i];
+      const std::uint64_t value = cell->load(std::memory_order_relaxed);
+      const bool is_own = value >> kTimeBits == tag;
+      own.cell = is_own ? cell : own.cell;
+      own.value = is_own ? value : own.value;
     }
   }
-  return {};
+  own.debt = DebtOf(own.value, now, policy.debt_max_);
+  return own;
 }
 
 // Where a new network goes: into a free cell of the emptier line, else over the cell nearest to full.
 RateLimiter::Candidate RateLimiter::FindPlace(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const {
-  Candidate best;
-  std::uint64_t best_rank = ~std::uint64_t{0};
-  std::size_t heavy_count = 0;
-  for (Line* const line : {&FirstLine(hash), &SecondLine(hash)}) {
-    Candidate least;
-    least.debt = ~std::uint64_t{0};
-    std::uint64_t used_count = 0;
-    for (Cell& cell : line->cells) {
-      const std::uint64_t value = cell.load(std::memory_order_relaxed);
-      const std::uint64_t debt = DebtOf(value, now, policy.debt_max_);
-      used_count += debt != 0 ? 1 : 0;
-      heavy_count += debt > policy.depth_ / 2 ? 1 : 0;
-      if (debt < least.debt) least = {&cell, value, debt};
-    }
-    // Any free cell ranks before any debt.
-    const std::uint64_t rank = least.debt == 0 ? used_count : kRateCellsPerLine + least.debt;
-    if (rank < best_rank) {
-      best = least;
-      best_rank = rank;
-    }
+  const Room first = LookAround(FirstLine(hash), policy, now);
+  // Half empty is good enough, and saves the other half of the work.
+  if (first.used_count <= kRateCellsPerLine / 2) return first.least;
+  const Room second = LookAround(SecondLine(hash), policy, now);
+  if (first.least.debt == 0 && second.least.debt == 0) {
+    return first.used_count <= second.used_count ? first.least : second.least;
   }
-  if (heavy_count < kCrowdedBy) best.debt = 0;
-  return best;
+  Candidate place = first.least.debt <= second.least.debt ? first.least : second.least;
+  if (first.heavy_count + second.heavy_count < kCrowdedBy) place.debt = 0;
+  return place;
+}
+
+RateLimiter::Room RateLimiter::LookAround(Line& line, const RatePolicy& policy, std::uint64_t now) const {
+  const std::uint64_t half_depth = policy.depth_ / 2;
+  Room room;
+  std::uint64_t least_debt = ~std::uint64_t{0};
+  for (Cell& cell : line.cells) {
+    const std::uint64_t value = cell.load(std::memory_order_relaxed);
+    const std::uint64_t debt = DebtOf(value, now, policy.debt_max_);
+    room.used_count += static_cast<std::size_t>(debt != 0);
+    room.heavy_count += static_cast<std::size_t>(debt > half_depth);
+    const bool is_less = debt < least_debt;
+    room.least.cell = is_less ? &cell : room.least.cell;
+    room.least.value = is_less ? value : room.least.value;
+    least_debt = is_less ? debt : least_debt;
+  }
+  room.least.debt = least_debt;
+  return room;
 }
 
 std::size_t RateLimiter::Sweep(const RatePolicy& policy, MonotonicTime now) {

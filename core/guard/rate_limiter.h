@@ -117,12 +117,14 @@ class RateLimiter {
     std::array<Cell, kRateCellsPerLine> cells;
   };
   struct Candidate;
+  struct Room;
 
   Line& FirstLine(std::uint64_t hash) const;
   Line& SecondLine(std::uint64_t hash) const;
   bool Take(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now);
   Candidate FindOwn(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const;
   Candidate FindPlace(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const;
+  Room LookAround(Line& line, const RatePolicy& policy, std::uint64_t now) const;
 
   PrefixHash hash_;
   std::size_t line_count_;

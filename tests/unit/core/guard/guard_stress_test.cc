@@ -113,8 +113,8 @@ TEST(RateLimiterStress, ALostRaceCostsAtMostABurst) {
 }
 
 // A table far too small for the sources in debt, so that the threads fight over every cell. Nothing breaks, and the
-// heavy ones together hardly get more than all cells may give: 2 % of what they ask beyond it, until the table knows
-// that it is crowded.
+// heavy ones together get what all cells hold, and a tenth of what they ask until the table knows that it is crowded.
+// Without inheritance they would get nearly everything, since fifteen of sixteen always come as new.
 TEST(RateLimiterStress, AnOverfullTableAdmitsWhatItsCellsHold) {
   const Flood flood{.heavy_count = 256, .strangers = false, .cell_count = 16};
   FakeRandom random(4);
@@ -124,7 +124,7 @@ TEST(RateLimiterStress, AnOverfullTableAdmitsWhatItsCellsHold) {
   for (const std::size_t admitted : AdmittedOf(flood, limiter, time)) sum += admitted;
   const double asked = kThreadCount * kBatchesPerThread * kBatchSizeMax * 1.0;
   const double cells_hold = static_cast<double>(limiter.cell_count()) * (kBurst + kRate * time.elapsed_s());
-  EXPECT_LE(static_cast<double>(sum), cells_hold + 0.02 * asked);
+  EXPECT_LE(static_cast<double>(sum), cells_hold + 0.1 * asked);
 }
 
 // Workers decide while settings are swapped, the table is swept and the figures are read. Each batch meets one policy
