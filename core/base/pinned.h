@@ -110,7 +110,8 @@ class Pinned {
       // Acquire: what the slot's last owner did with it is over before we use it.
       if (!slot.taken.exchange(true, std::memory_order_acq_rel)) return &slot;
     }
-    CHECK(!"more readers than the handle has slots for");
+    const bool has_slot_for_every_reader = false;
+    CHECK(has_slot_for_every_reader);
     return nullptr;
   }
 

@@ -20,7 +20,7 @@ UniqueClientCount Estimate(const UniqueClients& sketch, MonotonicTime now) {
 
 TEST(UniqueClients, EstimatesWithinFiveStandardErrorsFromNoneToMillions) {
   const MonotonicTime now(hours(10));
-  for (const std::uint64_t count : {0, 1, 2, 10, 100, 1'000, 4'096, 20'000, 100'000, 2'000'000}) {
+  for (const std::uint64_t count : {0U, 1U, 2U, 10U, 100U, 1'000U, 4'096U, 20'000U, 100'000U, 2'000'000U}) {
     FakeRandom random(count + 1);
     UniqueClients sketch;
     for (std::uint64_t i = 0; i < count; ++i) {
