@@ -109,14 +109,16 @@ TEST(PlainNtp, RandomisesBitsBelowThePrecision_R_NTP_11) {
 TEST(SharedHeader, TellsTheServerState_R_NTP_08_R_SEC_08) {
   ResponderHarness harness;
   ServerState state = ResponderHarness::SynchronizedState();
-  state.leap = LeapIndicator::kInsert;
+  // 2026-01-31, in the last minute before a leap second at the month's end.
+  harness.clock.Set(UnixTime(std::chrono::seconds(1'769'903'940)));
+  state.leap_second = {.at = UnixTime(std::chrono::seconds(1'769'904'000)), .change = 1};
   state.stratum = 2;
   state.reference_id = 0xC0000201;
   state.root_delay = std::chrono::milliseconds(12);
   state.root_dispersion = std::chrono::milliseconds(3);
   harness.state.Publish(state);
   const NtpHeader header = HeaderOf(harness.Ask(PacketBuilder().Build()));
-  EXPECT_EQ(header.leap, LeapIndicator::kInsert);
+  EXPECT_EQ(header.leap, LeapIndicator::kInsert) << "R-LEAP-02";
   EXPECT_EQ(header.stratum, 2);
   EXPECT_EQ(header.precision, -25);
   EXPECT_EQ(header.reference_id, 0xC0000201U);
