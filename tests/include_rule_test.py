@@ -17,7 +17,7 @@ HOUSE = {
     "ke/client.h": '#include "core/nts/cookie.h"\n',
     "ke/tls_session.h": "",
     "server/config/config.h": "",
-    "server/main.cc": '#include "ke/tls_session.h"\n#include "server/config/config.h"\n',
+    "server/main/service.cc": '#include "ke/tls_session.h"\n#include "server/config/config.h"\n',
     "server/ntsctl/query.cc": '#include "ke/client.h"\n#include "server/config/config.h"\n',
     "bench/load/load.cc": '#include "ke/client.h"\n',
     "tests/unit/x_test.cc": '#include "server/config/config.h"\n#include "ke/tls_session.h"\n#include <sodium.h>\n',
