@@ -147,10 +147,8 @@ bool RateLimiter::Take(const RatePolicy& policy, std::uint64_t hash, std::uint64
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     Candidate candidate = FindOwn(policy, hash, now);
     if (candidate.cell == nullptr) candidate = FindPlace(policy, hash, now);
-    // A policy that became stricter does not make anyone owe more than a whole bucket.
-    const std::uint64_t debt = std::min(candidate.debt, policy.depth_);
-    if (debt + policy.interval_ > policy.depth_) return false;
-    const std::uint64_t full_at = (now + debt + policy.interval_) & kTimeMask;
+    if (candidate.debt + policy.interval_ > policy.depth_) return false;
+    const std::uint64_t full_at = (now + candidate.debt + policy.interval_) & kTimeMask;
     if (candidate.cell->compare_exchange_strong(candidate.value, Pack(full_at, TagOf(hash)), std::memory_order_relaxed,
                                                 std::memory_order_relaxed)) {
       return true;

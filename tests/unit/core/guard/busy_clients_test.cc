@@ -66,6 +66,20 @@ TEST_F(BusyClientsTest, FindsTheHeavyOnesInAFloodOfStrangers) {
   EXPECT_LE(List(now).size(), 1'024U);
 }
 
+// What a displaced network had goes to the one that took its place, so every request stays in the sum, and no figure is
+// below the truth.
+TEST_F(BusyClientsTest, LosesNoRequestHoweverManyNetworksCome) {
+  constexpr std::uint32_t kNetworkCount = 20'000;
+  for (std::uint32_t i = 0; i < kNetworkCount; ++i) Add(table_, IpAddress::V4(i), false, start_);
+  double sum_per_s = 0;
+  for (const BusyClient& client : List(start_)) {
+    sum_per_s += client.requests_per_s;
+    // Each of them came once, which is one in 60 s / ln 2.
+    EXPECT_NEAR(client.requests_per_s - client.overcount_per_s, 0.01155, 0.0001);
+  }
+  EXPECT_NEAR(sum_per_s, kNetworkCount * 0.01155, 0.1);
+}
+
 TEST_F(BusyClientsTest, MergesWhatWorkersCountedApart) {
   BusyClients other;
   MonotonicTime now = start_;
