@@ -30,6 +30,14 @@ std::size_t EndOfString(std::string_view text, std::size_t start, char quote) {
   return text.size();
 }
 
+// Whether a string can begin at `start`: a key or a value, and not in the middle of one, where toml++ reads on as if
+// there were no quote.
+bool MayBeginString(std::string_view text, std::size_t start) {
+  const std::size_t before = text.substr(0, start).find_last_not_of(" \t\r");
+  return before == std::string_view::npos ||
+         std::string_view("=[,{.\n\xBF").find(text[before]) != std::string_view::npos;
+}
+
 }  // namespace
 
 std::optional<std::size_t> FindLetterBeyondAscii(std::string_view text) {
@@ -39,7 +47,7 @@ std::optional<std::size_t> FindLetterBeyondAscii(std::string_view text) {
     const char letter = text[i];
     if (letter == '#') {
       i = std::min(text.find('\n', i), text.size());
-    } else if (letter == '"' || letter == '\'') {
+    } else if ((letter == '"' || letter == '\'') && MayBeginString(text, i)) {
       i = EndOfString(text, i, letter);
     } else if (static_cast<unsigned char>(letter) >= 0x80) {
       return i;

@@ -26,6 +26,8 @@ TEST(FindLetterBeyondAscii, AllowsThemInStringsAndComments) {
            "a = \"\"\"é\"\"\"\"\"\n",
            "a = \"\" # é\n",
            "\xEF\xBB\xBF a = 1\n",
+           "\xEF\xBB\xBF'é' = 1\n",
+           "a.'é' = [ 'é', {'é' = \"é\"},\n\t'é' ]\n'é' = 1",
        }) {
     EXPECT_EQ(FindLetterBeyondAscii(text), std::nullopt) << text;
   }
@@ -40,6 +42,8 @@ TEST(FindLetterBeyondAscii, FindsThemElsewhere) {
   EXPECT_EQ(FindLetterBeyondAscii("a = '''x''' é"), 12U);
   EXPECT_EQ(FindLetterBeyondAscii("a = '\\' é"), 8U);
   EXPECT_EQ(FindLetterBeyondAscii("a\xEF\xBB\xBF"), 1U);
+  EXPECT_EQ(FindLetterBeyondAscii("a = 0\"é\""), 6U) << "no string begins there";
+  EXPECT_EQ(FindLetterBeyondAscii("a = 'x' 'é'"), 9U);
 }
 
 TEST(ParseConfig, NamesThePlaceOfALetterBeyondAscii) {
