@@ -52,7 +52,7 @@ ReferenceState::ReferenceState(const Settings& settings, ClockReading now)
 std::optional<Duration> ReferenceState::OnClock(ClockReading now) {
   const Duration jump = now.WallMinusMonotonic() - wall_minus_monotonic_;
   if (std::chrono::abs(jump) < kClockStepMin) return std::nullopt;
-  if (!IsExplained(jump, now)) BeginDoubt(jump);
+  if (!IsExplained(jump, now)) BeginDoubt(jump, now);
   ++epoch_;
   wall_minus_monotonic_ += jump;
   epoch_began_ = now.wall + std::clamp(-jump, Duration::zero(), kEpochGuardMax);
@@ -67,8 +67,18 @@ bool ReferenceState::IsExplained(Duration jump, ClockReading now) {
     leap_.passed = true;
     return true;
   }
-  const Duration tolerance = std::max(kExplainedWithin, std::chrono::abs(last_offset_) / kExplainedWithinFraction);
-  return std::chrono::abs(last_offset_) >= kClockStepMin && std::chrono::abs(jump - last_offset_) <= tolerance;
+  if (doubt_ || std::chrono::abs(last_offset_) < kClockStepMin) return false;
+  const Duration rest = jump - last_offset_;
+  if (std::chrono::abs(rest) > std::max(kExplainedWithin, std::chrono::abs(last_offset_) / kExplainedWithinFraction)) {
+    return false;
+  }
+  Excuse(rest, now);
+  return true;
+}
+
+void ReferenceState::Excuse(Duration rest, ClockReading now) {
+  unexplained_rest_ = std::max(unexplained_rest_, std::chrono::abs(rest));
+  rest_since_ = now.wall;
 }
 
 void ReferenceState::OnSample(const ReferenceSample& sample) {
@@ -80,16 +90,24 @@ void ReferenceState::OnSample(const ReferenceSample& sample) {
   last_update_ = sample.source_update;
   was_synchronized_ = sample.synchronized;
   if (doubt_) Reconsider(sample);
+  if (sample.knows_of_steps || sample.source_update > rest_since_) unexplained_rest_ = Duration::zero();
 }
 
-void ReferenceState::BeginDoubt(Duration jump) {
+void ReferenceState::BeginDoubt(Duration jump, ClockReading now) {
   if (!last_update_) return;  // nothing was known that the step could have made wrong
   if (!doubt_) {
-    doubt_ = Doubt{.last_update = last_update_, .expected_offset = std::nullopt, .updates = 0};
+    doubt_.emplace();
+    doubt_->last_update = last_update_;
     if (was_synchronized_) doubt_->expected_offset = last_offset_;
   }
   if (doubt_->expected_offset) *doubt_->expected_offset -= jump;
+  doubt_->jumps += jump;
+  doubt_->since = now.wall - doubt_->jumps;
   doubt_->updates = 0;
+  if (std::chrono::abs(doubt_->jumps) > kExplainedWithin) return;
+  // Somebody, the source perhaps, has set the clock back to where it was.
+  Excuse(doubt_->jumps, now);
+  doubt_.reset();
 }
 
 void ReferenceState::Reconsider(const ReferenceSample& sample) {
@@ -103,7 +121,8 @@ void ReferenceState::Reconsider(const ReferenceSample& sample) {
   bool is_expected = true;
   if (const auto expected = doubt_->expected_offset) {
     const Duration tolerance = std::max(kExpectedWithin, std::chrono::abs(*expected) / kExpectedWithinFraction);
-    is_expected = std::chrono::abs(sample.offset - *expected) <= tolerance;
+    // A new update can also be one from right before the step, which was not asked for in time.
+    is_expected = sample.source_update > doubt_->since && std::chrono::abs(sample.offset - *expected) <= tolerance;
   }
   const bool is_confirmed = doubt_->updates > 0 && (is_expected || doubt_->updates >= kUpdatesAfterStep);
   if (sample.knows_of_steps || is_confirmed) doubt_.reset();
@@ -114,7 +133,6 @@ LeapSecond ReferenceState::LeapFromTable(UnixTime now) const {
 }
 
 LeapSecond ReferenceState::LeapFromSource(UnixTime now) const {
-  if (!sample_ || !sample_->synchronized) return leap_;
   const bool is_announced = sample_->leap == LeapIndicator::kInsert || sample_->leap == LeapIndicator::kDelete;
   const bool is_pending = leap_.change != 0 && now < leap_.at + kSmearHalf;
   if (is_pending && (is_announced || now >= leap_.at - kLeapFinalMinute)) return leap_;
@@ -127,12 +145,14 @@ LeapSecond ReferenceState::LeapFromSource(UnixTime now) const {
 }
 
 void ReferenceState::UpdateLeap(UnixTime now) {
+  // Nothing is learned or forgotten by a clock that may be an hour off: that would end a smear, for instance.
+  if (!sample_ || !sample_->synchronized || doubt_) return;
   const bool has_table = table_ && !table_->IsExpired(now);
   LeapSecond next = has_table ? LeapFromTable(now) : LeapFromSource(now);
   const bool is_same = next.at == leap_.at && next.change == leap_.change;
   next.passed = is_same && leap_.passed;
   // Also true after a start in the night of the leap second, when nobody saw the clock make it.
-  const bool is_right = sample_ && sample_->synchronized && std::chrono::abs(sample_->offset) < kLeapPassedOffsetMax;
+  const bool is_right = std::chrono::abs(sample_->offset) < kLeapPassedOffsetMax;
   if (next.change != 0 && is_right && now >= next.at + kLeapStepWithin) next.passed = true;
   leap_ = next;
 }
@@ -153,7 +173,7 @@ ServerState ReferenceState::Publish(ClockReading now) {
   state.reference_id = sample_->reference_id;
   state.reference_time = sample_->reference_time;
   state.root_delay = sample_->root_delay;
-  state.root_dispersion = sample_->root_dispersion;
+  state.root_dispersion = sample_->root_dispersion + unexplained_rest_;
   state.dispersion_at = sample_->taken.monotonic;
   state.dispersion_rate_ppb = sample_->dispersion_rate_ppb;
   return state;
@@ -166,7 +186,7 @@ ReferenceCondition ReferenceState::ConditionAt(ClockReading now) const {
   ServerState state;
   state.synchronized = true;
   state.root_delay = sample_->root_delay;
-  state.root_dispersion = sample_->root_dispersion;
+  state.root_dispersion = sample_->root_dispersion + unexplained_rest_;
   state.dispersion_at = sample_->taken.monotonic;
   state.dispersion_rate_ppb = sample_->dispersion_rate_ppb;
   state.distance_max = settings_.distance_max;

@@ -64,13 +64,16 @@ class ReferenceState {
  private:
   // After a step that nobody announced: what the source has to show before it is believed again.
   struct Doubt {
+    Duration jumps{};                         // all of them together
+    UnixTime since{};                         // the last one, by the clock as it was before the first
     std::optional<UnixTime> last_update;      // of the source, as seen so far
-    std::optional<Duration> expected_offset;  // the step undone; unknown when the source was not synchronized itself
+    std::optional<Duration> expected_offset;  // the steps undone; unknown when the source was not synchronized itself
     int updates = 0;                          // that the source has had since
   };
 
   bool IsExplained(Duration jump, ClockReading now);
-  void BeginDoubt(Duration jump);
+  void BeginDoubt(Duration jump, ClockReading now);
+  void Excuse(Duration rest, ClockReading now);
   void Reconsider(const ReferenceSample& sample);
   LeapSecond LeapFromTable(UnixTime now) const;
   LeapSecond LeapFromSource(UnixTime now) const;
@@ -83,6 +86,9 @@ class ReferenceState {
   UnixTime epoch_began_{};
   Duration wall_minus_monotonic_;
   std::optional<Doubt> doubt_;
+  // What an explained step differed from its explanation: an error of the clock until the source has measured again.
+  Duration unexplained_rest_{};
+  UnixTime rest_since_{};
 
   std::optional<ReferenceSample> sample_;  // of this epoch
   // Of the last sample of any epoch.

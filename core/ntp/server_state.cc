@@ -24,7 +24,8 @@ UnixTime ServerState::ServedTime(UnixTime clock_time) const {
 
 bool ServerState::IsOneEpoch(UnixTime receive, UnixTime transmit, MonotonicTime transmit_at) const {
   if (wall_minus_monotonic == Duration::zero()) return true;
-  if (receive < epoch_began) return false;
+  // Before: of an earlier epoch. In the future: of a clock that was ahead, and was set back.
+  if (receive < epoch_began || receive - transmit > kClockStepMin) return false;
   const Duration jump = transmit.time_since_epoch() - transmit_at.time_since_epoch() - wall_minus_monotonic;
   return std::chrono::abs(jump) < kClockStepMin;
 }
