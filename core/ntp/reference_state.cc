@@ -96,7 +96,7 @@ void ReferenceState::OnSample(const ReferenceSample& sample) {
 void ReferenceState::BeginDoubt(Duration jump, ClockReading now) {
   if (!last_update_) return;  // nothing was known that the step could have made wrong
   if (!doubt_) {
-    doubt_.emplace();
+    doubt_ = Doubt{};
     doubt_->last_update = last_update_;
     if (was_synchronized_) doubt_->expected_offset = last_offset_;
   }
