@@ -30,6 +30,8 @@ std::string Perform(ControlService& service, const ControlRequest& request) {
       return FormatControlReply(service.Stats());
     case ControlCommand::kCheck:
       return FormatControlReply(service.Check());
+    case ControlCommand::kClients:
+      return FormatControlReply(service.Clients(request.order, request.count));
     case ControlCommand::kKeys:
       return FormatControlReply(service.Keys());
     case ControlCommand::kKeysRotate:

@@ -35,6 +35,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(MetricFamily, name, help, kind, 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatsReport, families)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(HealthItem, name, is_fit, detail)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Health, items)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ClientReport, network, requests_per_s, refused_per_s, overcount_per_s)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ClientsReport, is_listed, networks_this_hour, networks_last_hour,
+                                                clients)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(KeyExport, text, note)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Done, note)
 
@@ -48,6 +51,7 @@ constexpr std::array<CommandWord, kControlCommandCount> kCommandWords = {{
     {ControlCommand::kStatus, "status"},
     {ControlCommand::kStats, "stats"},
     {ControlCommand::kCheck, "check"},
+    {ControlCommand::kClients, "clients"},
     {ControlCommand::kKeys, "keys"},
     {ControlCommand::kKeysRotate, "keys-rotate"},
     {ControlCommand::kKeysRevoke, "keys-revoke"},
@@ -65,6 +69,14 @@ std::string_view FormatName(KeyFileFormat format) { return format == KeyFileForm
 std::optional<KeyFileFormat> ParseFormat(std::string_view name) {
   if (name == "ntsd") return KeyFileFormat::kNtsd;
   if (name == "chrony") return KeyFileFormat::kChrony;
+  return std::nullopt;
+}
+
+std::string_view OrderName(ClientOrder order) { return order == ClientOrder::kDrops ? "drops" : "rate"; }
+
+std::optional<ClientOrder> ParseOrder(std::string_view name) {
+  if (name == "rate") return ClientOrder::kRate;
+  if (name == "drops") return ClientOrder::kDrops;
   return std::nullopt;
 }
 
@@ -88,6 +100,15 @@ class Members {
     std::string text = std::move(member->get_ref<std::string&>());
     object_.erase(member);
     return text;
+  }
+  // Nothing when it is not there as a number from 1 to `max`.
+  std::optional<std::size_t> TakeCount(const char* name, std::size_t max) {
+    const auto member = object_.find(name);
+    if (member == object_.end() || !member->is_number_unsigned()) return std::nullopt;
+    const auto count = member->get<std::uint64_t>();
+    object_.erase(member);
+    if (count < 1 || count > max) return std::nullopt;
+    return count;
   }
   template <typename Value>
   Value Require(const char* name, std::optional<Value> value, std::string_view expected) {
@@ -125,6 +146,7 @@ bool NeedsChangeRight(ControlCommand command) {
     case ControlCommand::kStatus:
     case ControlCommand::kStats:
     case ControlCommand::kCheck:
+    case ControlCommand::kClients:
     case ControlCommand::kKeys:
       return false;
     case ControlCommand::kKeysRotate:
@@ -161,6 +183,11 @@ Expected<ControlRequest, std::string> ParseControlRequest(std::string_view line)
     const std::string level = members.TakeText("level");
     request.level = members.Require("level", ParseLogLevel(level), "\"debug\", \"info\", \"warning\" or \"error\"");
   }
+  if (request.command == ControlCommand::kClients) {
+    const std::string order = members.TakeText("order");
+    request.order = members.Require("order", ParseOrder(order), "\"rate\" or \"drops\"");
+    request.count = members.Require("count", members.TakeCount("count", kClientCountMax), "a number from 1 to 1000");
+  }
   const std::string problem = members.Problem();
   if (!problem.empty()) return Unexpected(problem);
   return request;
@@ -175,6 +202,10 @@ std::string FormatControlRequest(const ControlRequest& request) {
     object["format"] = FormatName(request.format);
   }
   if (request.command == ControlCommand::kKeysImport) object["text"] = request.text;
+  if (request.command == ControlCommand::kClients) {
+    object["order"] = OrderName(request.order);
+    object["count"] = request.count;
+  }
   if (request.command == ControlCommand::kLogLevel) object["level"] = LogLevelName(request.level);
   return Dump(object);
 }
@@ -203,6 +234,7 @@ Expected<Result, std::string> ParseControlReply(std::string_view line) {
 template std::string FormatControlReply(const StatusReport&);
 template std::string FormatControlReply(const StatsReport&);
 template std::string FormatControlReply(const Health&);
+template std::string FormatControlReply(const ClientsReport&);
 template std::string FormatControlReply(const KeysReport&);
 template std::string FormatControlReply(const KeyExport&);
 template std::string FormatControlReply(const ReloadReport&);
@@ -210,6 +242,7 @@ template std::string FormatControlReply(const Done&);
 template Expected<StatusReport, std::string> ParseControlReply(std::string_view);
 template Expected<StatsReport, std::string> ParseControlReply(std::string_view);
 template Expected<Health, std::string> ParseControlReply(std::string_view);
+template Expected<ClientsReport, std::string> ParseControlReply(std::string_view);
 template Expected<KeysReport, std::string> ParseControlReply(std::string_view);
 template Expected<KeyExport, std::string> ParseControlReply(std::string_view);
 template Expected<ReloadReport, std::string> ParseControlReply(std::string_view);

@@ -20,10 +20,15 @@ inline constexpr std::size_t kControlRequestSizeMax = 64 * 1024;
 // The largest answer is `stats`.
 inline constexpr std::size_t kControlReplySizeMax = 4 * 1024 * 1024;
 
+// How many networks `clients` lists.
+inline constexpr std::size_t kClientCountDefault = 20;
+inline constexpr std::size_t kClientCountMax = 1000;
+
 enum class ControlCommand : std::uint8_t {
   kStatus,
   kStats,
   kCheck,
+  kClients,
   kKeys,
   kKeysRotate,
   kKeysRevoke,
@@ -33,7 +38,7 @@ enum class ControlCommand : std::uint8_t {
   kDrain,
   kLogLevel,
 };
-inline constexpr std::size_t kControlCommandCount = 11;
+inline constexpr std::size_t kControlCommandCount = 12;
 
 struct ControlRequest {
   ControlCommand command = ControlCommand::kStatus;
@@ -41,6 +46,8 @@ struct ControlRequest {
   KeyFileFormat format = KeyFileFormat::kNtsd;  // keys-export, keys-import
   std::string text;                             // keys-import: the key file; secret
   LogLevel level = LogLevel::kInfo;             // log-level
+  ClientOrder order = ClientOrder::kRate;       // clients
+  std::size_t count = kClientCountDefault;      // clients: up to kClientCountMax
 
   friend bool operator==(const ControlRequest&, const ControlRequest&) = default;
 };
@@ -54,7 +61,7 @@ Expected<ControlRequest, std::string> ParseControlRequest(std::string_view line)
 // What ParseControlRequest() reads as the same; no newline.
 std::string FormatControlRequest(const ControlRequest& request);
 
-// Result: StatusReport, StatsReport, Health, KeysReport, KeyExport, ReloadReport or Done. No newline.
+// Result: StatusReport, StatsReport, Health, ClientsReport, KeysReport, KeyExport, ReloadReport or Done. No newline.
 template <typename Result>
 std::string FormatControlReply(const Result& result);
 std::string FormatControlError(std::string_view error);

@@ -100,6 +100,20 @@ struct KeyExport {
   std::string note;  // what the other side loses, if anything
 };
 
+enum class ClientOrder : std::uint8_t { kRate, kDrops };
+struct ClientReport {
+  std::string network;  // "192.0.2.0/24"
+  double requests_per_s = 0;
+  double refused_per_s = 0;    // of these: not served
+  double overcount_per_s = 0;  // by how much the first figure may be too high
+};
+struct ClientsReport {
+  bool is_listed = false;                // limits.ntp.clients
+  std::uint64_t networks_this_hour = 0;  // an estimate, to about 2 %
+  std::uint64_t networks_last_hour = 0;  // 0 in the first hour
+  std::vector<ClientReport> clients;     // as ordered by the asker
+};
+
 // A command that was done, and what to know about it.
 struct Done {
   std::string note;
@@ -112,6 +126,8 @@ class ControlService {
   virtual StatusReport Status() = 0;
   virtual StatsReport Stats() = 0;
   virtual Health Check() = 0;
+  // The busiest `count` networks.
+  virtual ClientsReport Clients(ClientOrder order, std::size_t count) = 0;
   virtual KeysReport Keys() = 0;
   virtual Expected<KeysReport, std::string> RotateKeys() = 0;
   // Nothing: all of them.

@@ -53,6 +53,10 @@ StatsReport Operator::Stats() { return {.families = MetricFamilies(TakeSnapshot(
 
 Health Operator::Check() { return CheckHealth(service_.Look()); }
 
+ClientsReport Operator::Clients(ClientOrder order, std::size_t count) {
+  return MakeClients(service_.Look(), order, count);
+}
+
 KeysReport Operator::Keys() {
   const auto status = service_.Look().keeper.Ask([](KeyKeeper& keeper) { return keeper.Status(); });
   return status ? MakeKeysReport(*status) : KeysReport{};

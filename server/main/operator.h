@@ -16,6 +16,7 @@ class Operator final : public ControlService {
   StatusReport Status() override;
   StatsReport Stats() override;
   Health Check() override;
+  ClientsReport Clients(ClientOrder order, std::size_t count) override;
   KeysReport Keys() override;
   Expected<KeysReport, std::string> RotateKeys() override;
   Expected<KeysReport, std::string> RevokeKeys(std::optional<KeyId> id) override;

@@ -197,6 +197,16 @@ std::vector<ListenerReport> ReportListeners(const Config& config) {
   return listeners;
 }
 
+UniqueClientCount CountNetworks(const Service::View& view) {
+  std::vector<const UniqueClients*> sketches;
+  for (const auto& worker : view.workers) sketches.push_back(&worker->guard()->unique_clients());
+  return EstimateUniqueClients(sketches, view.now);
+}
+
+std::uint64_t OctetsOf(const Service::View& view, ResponderCounters::Octets what) {
+  return SumWorkers(view, [what](const UdpWorker& worker) { return worker.counters().octets.Read(what); });
+}
+
 HealthItem CheckClock(const Service::View& view) {
   const ReferenceReport report = ReportReference(view);
   const double distance = report.root_delay_s / 2 + report.root_dispersion_s;
@@ -226,6 +236,10 @@ MetricsSnapshot TakeSnapshot(const Service::View& view) {
                                         .dropped = Dropped(view),
                                         .cookies_opened = CookieAges(view),
                                         .service_s = ServiceTimes(view),
+                                        .octets = {{"in", OctetsOf(view, ResponderCounters::kOctetsIn)},
+                                                   {"out", OctetsOf(view, ResponderCounters::kOctetsOut)}},
+                                        .amplified = OctetsOf(view, ResponderCounters::kAmplified),
+                                        .networks_last_hour = CountNetworks(view).last_hour,
                                         .socket_drops = view.listeners.SocketDrops(),
                                         .transmit_error_s = {.bounds = {}, .counts = {0}}};
   }
@@ -252,6 +266,30 @@ MetricsSnapshot TakeSnapshot(const Service::View& view) {
   }
   snapshot.reloads = {{"ok", view.reloads_good}, {"failed", view.reloads_bad}};
   return snapshot;
+}
+
+ClientsReport MakeClients(const Service::View& view, ClientOrder order, std::size_t count) {
+  const UniqueClientCount networks = CountNetworks(view);
+  ClientsReport report{.is_listed = view.config.limits.ntp.clients,
+                       .networks_this_hour = networks.this_hour,
+                       .networks_last_hour = networks.last_hour,
+                       .clients = {}};
+  std::vector<const BusyClients*> tables;
+  for (const auto& worker : view.workers) tables.push_back(&worker->guard()->busy_clients());
+  std::vector<BusyClient> clients = MergeBusyClients(tables, view.now);  // busiest first
+  if (order == ClientOrder::kDrops) {
+    std::stable_sort(clients.begin(), clients.end(), [](const BusyClient& one, const BusyClient& other) {
+      return one.refused_per_s > other.refused_per_s;
+    });
+  }
+  clients.resize(std::min(clients.size(), count));
+  for (const BusyClient& client : clients) {
+    report.clients.push_back({.network = client.network.ToString(),
+                              .requests_per_s = client.requests_per_s,
+                              .refused_per_s = client.refused_per_s,
+                              .overcount_per_s = client.overcount_per_s});
+  }
+  return report;
 }
 
 KeysReport MakeKeysReport(const KeyStatus& status) {
@@ -298,11 +336,10 @@ Health CheckHealth(const Service::View& view) {
   health.items.push_back(CheckKeys(view));
   for (const ke::CertificateInfo& certificate : Certificates(view)) {
     const double days = Seconds(certificate.not_after - view.wall) / 86400;
-    health.items.push_back(
-        {.name = "certificate " + CertificateName(certificate),
-         .is_fit = certificate.not_before <= view.wall && view.wall<certificate.not_after, .detail = days> 0
-                       ? fmt::format("{:.1f} days left", days)
-                       : "expired"});
+    const bool is_valid = certificate.not_before <= view.wall && view.wall < certificate.not_after;
+    health.items.push_back({.name = "certificate " + CertificateName(certificate),
+                            .is_fit = is_valid,
+                            .detail = days > 0 ? fmt::format("{:.1f} days left", days) : "expired"});
   }
   health.items.push_back({.name = "workers",
                           .is_fit = view.workers_answer,

@@ -13,6 +13,7 @@ namespace ntsd {
 MetricsSnapshot TakeSnapshot(const Service::View& view);
 // Rates are the caller's to fill in: they need two looks.
 StatusReport MakeStatus(const Service::View& view);
+ClientsReport MakeClients(const Service::View& view, ClientOrder order, std::size_t count);
 KeysReport MakeKeysReport(const KeyStatus& status);
 // Clock, keys, certificates, workers: fit to serve, and if not, why.
 Health CheckHealth(const Service::View& view);

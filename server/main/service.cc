@@ -21,9 +21,6 @@
 namespace ntsd {
 namespace {
 
-// A million networks for NTP; fewer clients do NTS-KE.
-constexpr std::size_t kNtpRateCells = std::size_t{1} << 20;
-constexpr std::size_t kKeRateCells = std::size_t{1} << 17;
 constexpr Duration kGuardSweepInterval = std::chrono::minutes(1);
 constexpr Duration kCertificateLookInterval = std::chrono::seconds(5);
 constexpr Duration kRound = std::chrono::seconds(1);
@@ -172,8 +169,8 @@ std::string Service::MakeGuards() {
   auto ntp = GuardPolicy::Make(NtpGuardSettings(config_));
   auto ke = GuardPolicy::Make(KeGuardSettings(config_));
   if (!ntp || !ke) return "the limits of the configuration cannot be kept: rate or burst is out of range";
-  ntp_guard_ = std::make_unique<Guard>(kNtpRateCells, std::move(*ntp), guard_random_);
-  ke_guard_ = std::make_unique<Guard>(kKeRateCells, std::move(*ke), guard_random_);
+  ntp_guard_ = std::make_unique<Guard>(kRateCellsDefault, std::move(*ntp), guard_random_);
+  ke_guard_ = std::make_unique<Guard>(kKeRateCellsDefault, std::move(*ke), guard_random_);
   return {};
 }
 

@@ -61,6 +61,11 @@ void AddNtp(Families& families, const MetricsSnapshot::Ntp& ntp) {
                     "key_age", ntp.cookies_opened);
   families.Histogram("ntp_service_seconds", "Time from the arrival of a request to the sending of its answer.",
                      ntp.service_s);
+  families.Counters("ntp_octets_total", "Octets of UDP payload, requests and answers.", "direction", ntp.octets);
+  families.Counter("ntp_amplified_total", "Answers that were longer than their request: must stay zero.",
+                   static_cast<double>(ntp.amplified));
+  families.Gauge("ntp_client_networks", "Different networks that asked in the last whole hour, to about 2 %.",
+                 static_cast<double>(ntp.networks_last_hour));
   families.Counter("ntp_socket_drops_total", "Datagrams that the kernel dropped because the sockets were full.",
                    static_cast<double>(ntp.socket_drops));
   families.Histogram("tx_timestamp_error_seconds",

@@ -44,6 +44,9 @@ struct MetricsSnapshot {
     std::vector<LabelledCount> dropped;         // by reason
     std::vector<LabelledCount> cookies_opened;  // by age of their key: "future", "current", "1", …, "unknown"
     HistogramSnapshot service_s;                // receive to send
+    std::vector<LabelledCount> octets;          // of UDP payload: "in", "out"
+    std::uint64_t amplified = 0;                // answers longer than their request: never
+    std::uint64_t networks_last_hour = 0;       // different ones, an estimate
     std::uint64_t socket_drops = 0;             // datagrams that the kernel threw away because we were late
     HistogramSnapshot transmit_error_s;         // real departure minus transmit timestamp
   };

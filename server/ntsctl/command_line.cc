@@ -20,11 +20,19 @@ struct Typed {
   std::string format = "ntsd";
   std::string file;
   std::string level;
+  std::string order = "rate";
+  std::size_t count = kClientCountDefault;
   QuerySettings query;
   std::uint16_t ntp_port = 0;
   std::uint16_t aead = 0;
   double timeout_s = 5;
+  double interval_s = 1;
+  std::uint64_t looks = 0;
 };
+
+std::chrono::milliseconds MillisecondsOf(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
 
 // Every subcommand of the control socket, by the name under which CLI11 finds it.
 struct ControlWord {
@@ -43,6 +51,8 @@ class Parser {
     AddControl(app_, "status", ControlCommand::kStatus,
                "One screen: clock, listeners, workers, rates, keys, certificates");
     AddControl(app_, "stats", ControlCommand::kStats, "Every counter");
+    AddTop();
+    AddClients();
     AddKeys();
     AddControl(app_, "reload", ControlCommand::kReload, "Read the configuration again and apply what can be applied");
     AddControl(app_, "drain", ControlCommand::kDrain, "Finish what is under way, then end");
@@ -64,6 +74,9 @@ class Parser {
       if (status == 0) return Unexpected(CommandLineEnd{0, out.str()});
       return Unexpected(CommandLineEnd{2, "ntsctl: " + err.str()});
     }
+    if (top_->parsed()) {
+      return CommandLine{typed_.wants_json, TopTask{typed_.socket, MillisecondsOf(typed_.interval_s), typed_.looks}};
+    }
     if (query_->parsed()) return CommandLine{typed_.wants_json, QueryTyped()};
     Expected<ControlTask, std::string> task = ControlTyped();
     if (!task) return Unexpected(CommandLineEnd{2, "ntsctl: " + task.error() + "\n"});
@@ -75,6 +88,25 @@ class Parser {
     CLI::App* const app = parent.add_subcommand(name, help);
     words_.push_back({app, command});
     return app;
+  }
+
+  void AddTop() {
+    top_ = app_.add_subcommand("top", "What happens each second, until Ctrl-C");
+    top_->add_option("--interval", typed_.interval_s, "Seconds between looks")
+        ->check(CLI::Range(0.1, 3600.0))
+        ->capture_default_str();
+    top_->add_option("-n,--count", typed_.looks, "Looks; 0: no end")->capture_default_str();
+  }
+
+  void AddClients() {
+    CLI::App* const clients = AddControl(app_, "clients", ControlCommand::kClients,
+                                         "The busiest networks, where limits.ntp.clients lists them");
+    clients->add_option("--sort", typed_.order, "By rate, or by drops: what was refused")
+        ->check(CLI::IsMember({"rate", "drops"}))
+        ->capture_default_str();
+    clients->add_option("-n,--count", typed_.count, "How many")
+        ->check(CLI::Range(std::size_t{1}, kClientCountMax))
+        ->capture_default_str();
   }
 
   void AddKeys() {
@@ -116,7 +148,7 @@ class Parser {
     QuerySettings settings = typed_.query;
     if (typed_.ntp_port != 0) settings.ntp_port = typed_.ntp_port;
     if (typed_.aead != 0) settings.aead = typed_.aead;
-    settings.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(typed_.timeout_s * 1000));
+    settings.timeout = MillisecondsOf(typed_.timeout_s);
     return settings;
   }
 
@@ -127,6 +159,8 @@ class Parser {
       if (word.app->parsed()) task.request.command = word.command;
     }
     task.request.level = ParseLogLevel(typed_.level).value_or(LogLevel::kInfo);
+    task.request.order = typed_.order == "drops" ? ClientOrder::kDrops : ClientOrder::kRate;
+    task.request.count = typed_.count;
     task.request.format = typed_.format == "chrony" ? KeyFileFormat::kChrony : KeyFileFormat::kNtsd;
     if (task.request.command == ControlCommand::kKeysRevoke && typed_.key != "all") {
       task.request.key_id = ParseKeyId(typed_.key);
@@ -140,6 +174,7 @@ class Parser {
   Typed typed_;
   CLI::App app_;
   CLI::App* query_ = nullptr;
+  CLI::App* top_ = nullptr;
   std::vector<ControlWord> words_;
 };
 

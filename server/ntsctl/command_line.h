@@ -3,6 +3,8 @@
 // Threads: any. Errors: an exit status and a text that says what is wrong.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -21,9 +23,15 @@ struct ControlTask {
   std::string file;  // keys export, keys import
 };
 
+struct TopTask {
+  std::string socket = kDefaultControlSocket;
+  std::chrono::milliseconds interval{1000};
+  std::uint64_t count = 0;  // looks; 0: until the operator has seen enough
+};
+
 struct CommandLine {
   bool wants_json = false;
-  std::variant<ControlTask, QuerySettings> task;
+  std::variant<ControlTask, TopTask, QuerySettings> task;
 };
 
 // Not an order to do something: --help, --version, or a mistake.

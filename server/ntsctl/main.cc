@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "server/ntsctl/command_line.h"
@@ -14,12 +17,14 @@
 #include "server/ntsctl/key_file_transfer.h"
 #include "server/ntsctl/query.h"
 #include "server/ntsctl/report_text.h"
+#include "server/ntsctl/top.h"
 
 namespace ntsd {
 namespace {
 
 constexpr int kGood = 0;
 constexpr int kBad = 1;
+constexpr char kClearScreen[] = "\x1b[H\x1b[J";
 
 // What a command comes to: for standard output, for standard error, and the exit status.
 struct Outcome {
@@ -73,6 +78,8 @@ Outcome ShowReply(const ControlTask& task, const std::string& line, const Palett
       return Show<Health>(line, [&](const Health& health) {
         return Outcome{HealthText(health, palette), "", health.IsFit() ? kGood : kBad};
       });
+    case ControlCommand::kClients:
+      return Show<ClientsReport>(line, [](const auto& clients) { return Outcome{ClientsText(clients), "", kGood}; });
     case ControlCommand::kKeys:
     case ControlCommand::kKeysRotate:
     case ControlCommand::kKeysRevoke:
@@ -106,6 +113,31 @@ Outcome RunControl(ControlTask& task, bool wants_json) {
   return outcome;
 }
 
+// Looks until it has looked often enough, nobody reads any more, or the server is gone.
+Outcome RunTop(const TopTask& task, bool wants_json) {
+  const Palette palette = PaletteForOutput();
+  const bool is_screen = isatty(STDOUT_FILENO) == 1;
+  std::optional<StatsReport> before;
+  auto before_at = std::chrono::steady_clock::now();
+  for (std::uint64_t look = 0; task.count == 0 || look <= task.count; ++look) {
+    if (before) std::this_thread::sleep_for(task.interval);
+    const Expected<std::string, std::string> line = AskServer(task.socket, {.command = ControlCommand::kStats});
+    if (!line) return Failure(line.error());
+    Expected<StatsReport, std::string> stats = ParseControlReply<StatsReport>(*line);
+    if (!stats) return Failure(stats.error());
+    const auto now = std::chrono::steady_clock::now();
+    if (before) {
+      const double seconds = std::chrono::duration<double>(now - before_at).count();
+      const std::string text = wants_json ? *line + "\n" : TopText(*before, *stats, seconds, palette) + "\n";
+      std::fputs((is_screen && !wants_json ? kClearScreen + text : text).c_str(), stdout);
+      if (std::fflush(stdout) != 0) return Failure("cannot write");
+    }
+    before = std::move(*stats);
+    before_at = now;
+  }
+  return {};
+}
+
 Outcome Run(const QuerySettings& settings, bool wants_json) {
   const QueryReport report = RunQuery(settings);
   return {wants_json ? QueryJson(report) + "\n" : QueryText(report, PaletteForOutput()), report.problem,
@@ -121,6 +153,8 @@ int Main(int argument_count, const char* const* arguments) {
   Outcome outcome;
   if (auto* const task = std::get_if<ControlTask>(&command->task)) {
     outcome = RunControl(*task, command->wants_json);
+  } else if (const auto* const top = std::get_if<TopTask>(&command->task)) {
+    outcome = RunTop(*top, command->wants_json);
   } else {
     outcome = Run(std::get<QuerySettings>(command->task), command->wants_json);
   }

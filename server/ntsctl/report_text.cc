@@ -141,6 +141,20 @@ std::string HealthText(const Health& health, const Palette& palette) {
   return text + (health.IsFit() ? palette.Good("fit to serve") : palette.Bad("not fit to serve")) + "\n";
 }
 
+std::string ClientsText(const ClientsReport& clients) {
+  std::string text = fmt::format("networks      about {} this hour, {} in the last\n", clients.networks_this_hour,
+                                 clients.networks_last_hour);
+  if (!clients.is_listed) {
+    return text + "no network is listed: limits.ntp.clients = true keeps the table of the busiest\n";
+  }
+  text += fmt::format("\n{:<24} {:>12} {:>12} {:>12}\n", "network", "requests/s", "refused/s", "overcount/s");
+  for (const ClientReport& client : clients.clients) {
+    text += fmt::format("{:<24} {:>12.2f} {:>12.2f} {:>12.2f}\n", Printable(client.network), client.requests_per_s,
+                        client.refused_per_s, client.overcount_per_s);
+  }
+  return text;
+}
+
 std::string KeysText(const KeysReport& keys) {
   std::string text =
       fmt::format("source {}, file {}\nring fingerprint {}\n", keys.source, Printable(keys.file), keys.fingerprint);

@@ -13,6 +13,7 @@ namespace ntsd {
 std::string StatusText(const StatusReport& status, const Palette& palette);
 std::string StatsText(const StatsReport& stats);
 std::string HealthText(const Health& health, const Palette& palette);
+std::string ClientsText(const ClientsReport& clients);
 std::string KeysText(const KeysReport& keys);
 std::string ReloadText(const ReloadReport& reload, const Palette& palette);
 

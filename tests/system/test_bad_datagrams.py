@@ -86,6 +86,9 @@ def test_a_flood_of_random_octets_is_counted_and_survived(net, server, authority
         octets_out += receive_all(udp)
     assert answered_or_counted(server) == RANDOM_DATAGRAMS
     assert octets_out <= octets_in
+    assert server.metric("ntp_octets_total", direction="out") == octets_out
+    assert server.metric("ntp_octets_total", direction="in") <= octets_in  # the kernel may have dropped some
+    assert server.metric("ntp_amplified_total") == 0
     assert server.metric("ntp_responses_total", kind="nts") == 0
     assert server.process.running()
     assert chrony.query(net.client, f"{SERVER} nts", ca=authority.ca).returncode == 0

@@ -21,9 +21,9 @@ std::string Line(ControlCommand command) {
 }
 
 TEST(AnswerControl, CallsWhatWasAskedFor) {
-  const std::vector<std::string> expected = {"status", "stats",           "check",         "keys",
-                                             "rotate", "revoke 0000A1B2", "export chrony", "import NKS1",
-                                             "reload", "drain",           "level debug"};
+  const std::vector<std::string> expected = {"status",      "stats",  "check",           "rate 20",
+                                             "keys",        "rotate", "revoke 0000A1B2", "export chrony",
+                                             "import NKS1", "reload", "drain",           "level debug"};
   ASSERT_EQ(expected.size(), kControlCommandCount);
   for (std::size_t i = 0; i < kControlCommandCount; ++i) {
     FakeService service;
@@ -48,11 +48,11 @@ TEST(AnswerControl, ReadersCannotChangeAnything) {
   }
 }
 
-TEST(AnswerControl, ReadingIsFourCommandsAndNeverTheKeysThemselves) {
+TEST(AnswerControl, ReadingIsFiveCommandsAndNeverTheKeysThemselves) {
   int readable = 0;
   for (std::size_t i = 0; i < kControlCommandCount; ++i)
     readable += NeedsChangeRight(static_cast<ControlCommand>(i)) ? 0 : 1;
-  EXPECT_EQ(readable, 4);
+  EXPECT_EQ(readable, 5);
   EXPECT_TRUE(NeedsChangeRight(ControlCommand::kKeysExport));
 }
 

@@ -28,6 +28,10 @@ class FakeService : public ControlService {
     calls.push_back("check");
     return {{{"clock", false, "not synchronized"}}};
   }
+  ClientsReport Clients(ClientOrder order, std::size_t count) override {
+    calls.push_back(std::string(order == ClientOrder::kDrops ? "drops " : "rate ") + std::to_string(count));
+    return {true, 1000, 900, {{"192.0.2.0/24", 12.5, 2.5, 0.25}}};
+  }
   KeysReport Keys() override {
     calls.push_back("keys");
     return KeyRing();

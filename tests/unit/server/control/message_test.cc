@@ -26,6 +26,7 @@ std::vector<ControlRequest> AllRequests() {
   requests.push_back({ControlCommand::kKeysExport, {}, KeyFileFormat::kChrony, "", LogLevel::kInfo});
   requests.push_back({ControlCommand::kKeysImport, {}, KeyFileFormat::kChrony, "NKS1\n\"\\\n", LogLevel::kInfo});
   requests.push_back({ControlCommand::kLogLevel, {}, KeyFileFormat::kNtsd, "", LogLevel::kDebug});
+  requests.push_back({.command = ControlCommand::kClients, .order = ClientOrder::kDrops, .count = kClientCountMax});
   return requests;
 }
 
@@ -57,6 +58,11 @@ TEST(ControlRequest, NamesTheMemberThatIsWrong) {
   EXPECT_THAT(ErrorOf(R"({"command":"keys-revoke","id":"everything"})"), HasSubstr("eight hexadecimal digits"));
   EXPECT_THAT(ErrorOf(R"({"command":"keys-export","format":"pem"})"), HasSubstr("\"ntsd\" or \"chrony\""));
   EXPECT_THAT(ErrorOf(R"({"command":"keys-import","format":"ntsd"})"), HasSubstr("\"text\""));
+  EXPECT_THAT(ErrorOf(R"({"command":"clients","order":"name","count":5})"), HasSubstr("\"rate\" or \"drops\""));
+  for (const char* count : {"0", "1001", "-1", "1.5", "\"5\""}) {
+    const std::string line = std::string(R"({"command":"clients","order":"rate","count":)") + count + "}";
+    EXPECT_THAT(ErrorOf(line), HasSubstr("from 1 to 1000")) << line;
+  }
   EXPECT_THAT(ErrorOf(R"({"command":"log-level","level":"loud"})"), HasSubstr("\"debug\""));
   EXPECT_THAT(ErrorOf(R"({"command":"drain","now":true})"), HasSubstr("unknown member \"now\""));
 }

@@ -22,12 +22,15 @@ std::string TextOf(const MetricsSnapshot& snapshot) { return ExpositionText(Metr
 
 // Dashboards and alarms of operators hang on these names.
 TEST(MetricFamilies, HaveTheNamesThatWerePromised) {
-  constexpr std::array<std::string_view, 23> kNames = {
+  constexpr std::array<std::string_view, 26> kNames = {
       "ntsd_ntp_requests_total",
       "ntsd_ntp_responses_total",
       "ntsd_ntp_dropped_total",
       "ntsd_ntp_cookies_opened_total",
       "ntsd_ntp_service_seconds",
+      "ntsd_ntp_octets_total",
+      "ntsd_ntp_amplified_total",
+      "ntsd_ntp_client_networks",
       "ntsd_ntp_socket_drops_total",
       "ntsd_tx_timestamp_error_seconds",
       "ntsd_ke_connections_total",

@@ -15,6 +15,8 @@ inline MetricsSnapshot FullSnapshot() {
   snapshot.ntp->dropped = {{"too_short", 3}};
   snapshot.ntp->cookies_opened = {{"current", 4}, {"1", 5}, {"unknown", 6}};
   snapshot.ntp->service_s = histogram;
+  snapshot.ntp->octets = {{"in", 228}, {"out", 227}};
+  snapshot.ntp->networks_last_hour = 12;
   snapshot.ntp->socket_drops = 7;
   snapshot.ntp->transmit_error_s = histogram;
   snapshot.ke.emplace();

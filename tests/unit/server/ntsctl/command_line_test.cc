@@ -34,6 +34,8 @@ TEST(CommandLine, KnowsEveryCommand) {
   EXPECT_EQ(Control({"status"}).request.command, ControlCommand::kStatus);
   EXPECT_EQ(Control({"stats"}).request.command, ControlCommand::kStats);
   EXPECT_EQ(Control({"check"}).request.command, ControlCommand::kCheck);
+  const ControlRequest clients = Control({"clients", "--sort", "drops", "-n", "3"}).request;
+  EXPECT_EQ(clients, (ControlRequest{.command = ControlCommand::kClients, .order = ClientOrder::kDrops, .count = 3}));
   EXPECT_EQ(Control({"keys"}).request.command, ControlCommand::kKeys);
   EXPECT_EQ(Control({"keys", "rotate"}).request.command, ControlCommand::kKeysRotate);
   EXPECT_EQ(Control({"reload"}).request.command, ControlCommand::kReload);

@@ -76,6 +76,17 @@ TEST(HealthText, NamesWhatFails) {
   EXPECT_THAT(HealthText({{{"keys", true, "9"}}}, Palette::None()), HasSubstr("\nfit to serve\n"));
 }
 
+TEST(ClientsText, ListsNetworksAsTheyCame) {
+  const std::string text = ClientsText({true, 1000, 900, {{"192.0.2.0/24", 12.5, 2.5, 0.25}, {"\x1b[2J", 1, 0, 0}}});
+  EXPECT_THAT(text, HasSubstr("about 1000 this hour, 900 in the last"));
+  EXPECT_THAT(text, ContainsRegex("192.0.2.0/24 +12.50 +2.50 +0.25"));
+  EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+}
+
+TEST(ClientsText, SaysHowToListThem) {
+  EXPECT_THAT(ClientsText({false, 5, 0, {}}), HasSubstr("limits.ntp.clients = true"));
+}
+
 TEST(KeysText, ListsIdsStatesAndAges) {
   const std::string text = KeysText(GoodStatus().keys);
   EXPECT_THAT(text, HasSubstr("ring fingerprint 00ff"));
