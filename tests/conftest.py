@@ -60,7 +60,8 @@ def ntsd(net, certificate):
 
 @pytest.fixture
 def chronyd():
-    """chronyd(namespace, *lines) starts a chronyd with these configuration lines; environment={…} is added to its own."""
+    """chronyd(namespace, *lines) starts a chronyd with these configuration lines; environment={…} is added to its own,
+    release="bookworm" or "trixie" takes the chronyd of that Debian."""
     yield from _daemons(Chronyd)
 
 

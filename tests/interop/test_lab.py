@@ -1,5 +1,7 @@
 """The peers among themselves, without ntsd: when these fail, it is the laboratory that is broken, not the server."""
 
+import pytest
+
 from lab import chrony, ntp_packet
 from lab.namespaces import Net
 from lab.process import wait_until
@@ -10,10 +12,11 @@ def nts_server_lines(certificate):
     return ("local stratum 3", "allow", "port 11123", f"ntsservercert {chain}", f"ntsserverkey {key}")
 
 
-def test_chronyd_queries_chronyd_over_nts(net, chronyd, certificate, authority):
-    chronyd(net.server, *nts_server_lines(certificate))
+@pytest.mark.parametrize("release", [None, "bookworm", "trixie"], ids=["own", "bookworm", "trixie"])
+def test_chronyd_queries_chronyd_over_nts(net, chronyd, certificate, authority, release):
+    chronyd(net.server, *nts_server_lines(certificate), release=release)
     for address in (Net.SERVER_V4[0], Net.SERVER_V6[0]):
-        done = chrony.query(net.client, f"{address} nts", ca=authority.ca)
+        done = chrony.query(net.client, f"{address} nts", ca=authority.ca, release=release)
         assert done.returncode == 0, done.stderr
         assert "changed port to 11123" in done.stderr
 
@@ -31,9 +34,16 @@ def test_chronyd_keeps_eight_cookies(net, chronyd, certificate, authority):
     assert client.authdata()["cookies"] == 8
 
 
-def test_ntpd_synchronises_without_the_right_to_set_the_clock(net, chronyd, ntpd, certificate, authority):
+@pytest.mark.parametrize(("release", "version"), [("bookworm", "4.3"), ("trixie", "4.6")])
+def test_chronyd_is_of_the_release_that_was_asked_for(net, chronyd, release, version):
+    assert f"chronyd version {version}" in chronyd(net.client, "port 0", release=release).process.output()
+
+
+@pytest.mark.parametrize("release", [None, "trixie"], ids=["own", "trixie"])
+def test_ntpd_synchronises_without_the_right_to_set_the_clock(net, chronyd, ntpd, certificate, authority, release):
     chronyd(net.server, *nts_server_lines(certificate))
-    client = ntpd(net.client, f"server {Net.SERVER_V4[0]} nts ca {authority.ca} minpoll 0 maxpoll 3 iburst")
+    server = f"server {Net.SERVER_V4[0]} nts ca {authority.ca} minpoll 0 maxpoll 3 iburst"
+    client = ntpd(net.client, server, release=release)
     wait_until(lambda: client.selected() == Net.SERVER_V4[0], 40, "ntpd follows the server")
     assert client.nts()["NTS client recvs good"] >= 4
     assert "Operation not permitted" in client.process.output()

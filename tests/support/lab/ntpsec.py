@@ -4,25 +4,26 @@ import pathlib
 import re
 import tempfile
 
-from lab.paths import peer
+from lab.paths import own_release, peer_program
 from lab.process import Process, run
 
 
 class Ntpd:
-    """ntpd with the given configuration lines. Its own port 123 is in the namespace."""
+    """ntpd with the given configuration lines, of `release` or else of this machine's own. Its port 123 is in the namespace."""
 
-    def __init__(self, namespace, *lines):
+    def __init__(self, namespace, *lines, release=None):
+        self.release = release
         self.namespace = namespace
         self._folder = tempfile.TemporaryDirectory(prefix="ntpd-", dir="/tmp")
         folder = pathlib.Path(self._folder.name)
-        self._peer, libraries = peer("ntpsec")
+        daemon, env, self._peer = peer_program("ntpsec", "usr/sbin/ntpd", release)
         config = folder / "ntp.conf"
         # Unless told otherwise, this ntpd answers no questions, not even those of ntpq on the same host.
         config.write_text("\n".join([*lines, "restrict default", "restrict 127.0.0.1"]) + "\n")
         self.process = Process(
-            ["setpriv", "--bounding-set=-sys_time", "--inh-caps=-sys_time", self._peer / "usr/sbin/ntpd", "-n", "-N",
-             "-c", config, "-p", folder / "pid"],
-            folder / "log", namespace, {"LD_LIBRARY_PATH": libraries},
+            ["setpriv", "--bounding-set=-sys_time", "--inh-caps=-sys_time", *daemon, "-n", "-N", "-c", config,
+             "-p", folder / "pid"],
+            folder / "log", namespace, env,
         )
 
     def selected(self):
@@ -41,8 +42,14 @@ class Ntpd:
         library = packages / "ntp" / "libntpc.so"
         if not library.is_symlink():
             library.symlink_to(next(self._peer.glob("usr/lib/*/ntp/libntpc.so")))
-        argv = ["/usr/bin/python3", "-W", "ignore", self._peer / "usr/bin/ntpq", *words, "127.0.0.1"]
-        return run(argv, namespace=self.namespace, env={"PYTHONPATH": str(packages)}, timeout=20, check=False).stdout
+        # Another release's C library wants that release's own Python.
+        if self.release in (None, own_release()):
+            python, env = ["/usr/bin/python3"], {}
+        else:
+            python, _, _ = peer_program("ntpsec", "usr/bin/python3", self.release)
+            env = {"PYTHONHOME": str(self._peer / "usr")}
+        argv = [*python, "-W", "ignore", self._peer / "usr/bin/ntpq", *words, "127.0.0.1"]
+        return run(argv, namespace=self.namespace, env={**env, "PYTHONPATH": str(packages)}, timeout=20, check=False).stdout
 
     def stop(self):
         self.process.stop()
