@@ -61,7 +61,7 @@ class Chronyd:
         row = self.command("ntpdata")[0]
         return {
             "address": row[0], "port": int(row[2]), "leap": row[5], "version": int(row[6]), "mode": row[7], "stratum": int(row[8]),
-            "offset": float(row[18]), "authenticated": row[27] == "Yes", "sent": int(row[-4]), "received": int(row[-3]), "valid": int(row[-2]), "good": int(row[-1]),
+            "offset": float(row[18]), "authenticated": row[27] == "Yes", "sent": int(row[30]), "received": int(row[31]), "valid": int(row[32]), "good": int(row[33]),
         }
 
     def selected(self):

@@ -23,9 +23,10 @@ def quoted(values):
 
 
 class Ntsd:
-    """Not started on construction. `folder` holds its configuration, keys, socket and log, and is gone after `close`."""
+    """Not started on construction. `folder` holds its configuration, keys, socket and log, and is gone after `close`.
+    `ntp` and `ke` are the addresses to listen on; an empty list leaves that half of the service out."""
 
-    def __init__(self, namespace, certificate, ntp=None, ke=None, user="", more="", set_values=()):
+    def __init__(self, namespace, certificate, ntp=None, ke=None, user="", more="", set_values=(), metrics=METRICS):
         self.namespace = namespace
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ntsd-", dir="/tmp"))
         self.config = self.folder / "ntsd.toml"
@@ -37,13 +38,11 @@ class Ntsd:
         chain, key = certificate
         ntp = [f"0.0.0.0:{NTP_PORT}", f"[::]:{NTP_PORT}"] if ntp is None else ntp
         ke = [f"0.0.0.0:{KE_PORT}", f"[::]:{KE_PORT}"] if ke is None else ke
+        ntp_table = f"[[ntp]]\nlisten = [{quoted(ntp)}]\n"
+        ke_table = f'[[ke]]\nlisten = [{quoted(ke)}]\ncertificates = [{{ chain = "{chain}", key = "{key}" }}]\n'
+        self.metrics_address = metrics
         self.config.write_text(f"""\
-[[ntp]]
-listen = [{quoted(ntp)}]
-[[ke]]
-listen = [{quoted(ke)}]
-certificates = [{{ chain = "{chain}", key = "{key}" }}]
-[keys]
+{ntp_table if ntp else ""}{ke_table if ke else ""}[keys]
 file = "{self.keys}"
 [reference]
 source = "local"
@@ -52,7 +51,7 @@ rate = 0
 [limits.ke]
 rate = 0
 [metrics]
-listen = "{METRICS[0]}:{METRICS[1]}"
+listen = "{metrics[0]}:{metrics[1]}"
 [control]
 socket = "{self.socket}"
 group = "{grp.getgrgid(os.getegid()).gr_name}"
@@ -116,7 +115,7 @@ user = "{user}"
     def get(self, path):
         """(HTTP status, text) of a page of the metrics listener."""
         with self.namespace:
-            connection = http.client.HTTPConnection(*METRICS, timeout=10)
+            connection = http.client.HTTPConnection(*self.metrics_address, timeout=10)
             try:
                 connection.request("GET", path)
                 answer = connection.getresponse()
