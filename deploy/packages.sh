@@ -25,6 +25,7 @@ test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev nettle-dev
   python3 python3-pytest iproute2 util-linux valgrind
   debian-archive-keyring                                          # for peers of other releases
+  netbase                                                         # /etc/services, in which ntpq looks up its port
 )
 # The clang that the project is written against comes first; each release of the systems has at least one of these.
 llvm_versions=(14 19 18 17)

@@ -184,7 +184,7 @@ LANES_INLINE inline void ExpandKeys(Group<V, kVectors> (&key)[kStreams],
     Repeat<kStreams>([&](auto s) LANES_INLINE {
       Repeat<kVectors>([&](auto i) LANES_INLINE {
         const typename V::Reg word = V::AesLastRound(V::Shuffle(key[s].v[i], rotated_last_word), round_constant);
-        key[s].v[i] = V::Xor(V::PrefixXor32(key[s].v[i]), word);
+        key[s].v[i] = V::PrefixXor32(key[s].v[i], word);
       });
     });
     constant = constant << 1 ^ (constant >> 7) * 0x11B;
@@ -211,9 +211,9 @@ LANES_INLINE inline void ExpandKeys(Group<V, kVectors> (&key)[kStreams], Group<V
       Repeat<kVectors>([&](auto i) LANES_INLINE {
         out[s]->round_keys[round + 1][i] = key_end[s].v[i];
         const typename V::Reg word = V::AesLastRound(V::Shuffle(key_end[s].v[i], rotated_last_word), round_constant);
-        key[s].v[i] = V::Xor(V::PrefixXor32(key[s].v[i]), word);
+        key[s].v[i] = V::PrefixXor32(key[s].v[i], word);
         const typename V::Reg word_end = V::AesLastRound(V::Shuffle(key[s].v[i], last_word), V::Zero());
-        key_end[s].v[i] = V::Xor(V::PrefixXor32(key_end[s].v[i]), word_end);
+        key_end[s].v[i] = V::PrefixXor32(key_end[s].v[i], word_end);
       });
     });
     constant <<= 1;
@@ -267,15 +267,17 @@ struct Chain {
     skip_ = 16 * first_start;
   }
   LANES_INLINE Group<V, kVectors> Load(std::size_t step) const {
-    if (step < last_start) [[unlikely]]
-      return LoadStarted(step);
+    if (step < last_start) return first_start == last_start ? Group<V, kVectors>::Zero() : LoadStarted(step);
     return Group<V, kVectors>::Gather(pointers_, 16 * step - skip_);
   }
   // Clears the states of lanes that start in `step`.
   LANES_INLINE void Begin(std::size_t step, Group<V, kVectors>& state) const {
-    if (step > last_start) [[likely]]
-      return;
-    state = state & Unstarted(step);
+    if (step > last_start) return;
+    if (first_start != last_start) [[unlikely]] {
+      state = state & Unstarted(step);
+    } else {
+      state = Group<V, kVectors>::Zero();  // before the start of all lanes it does not matter
+    }
   }
 
  private:
@@ -325,16 +327,20 @@ struct Tail {
   using Copies = std::uint8_t[kLanes][16];
 
   LANES_INLINE void Set(const LaneStrings<V, kVectors>& strings, Copies& copies) {
-    is_uniform_ = strings.is_uniform && strings.size[0] >= 16;
+    is_empty_ = strings.is_uniform && strings.size[0] == 0;
+    is_uniform_ = is_empty_ || (strings.is_uniform && strings.size[0] >= 16);
     if (!is_uniform_) [[unlikely]]
       return SetEach(strings, copies);
     pointers_ = strings.data;
     offset_ = strings.size[0] - 16;
-    gap_[0] = (0 - strings.size[0]) & 15;
+    gap_[0] = is_empty_ ? 16 : (0 - strings.size[0]) & 15;
   }
   // The last 16 octets, and the last blocks, filled with zeros.
   LANES_INLINE Group<V, kVectors> LoadEnd() const { return Group<V, kVectors>::Gather(pointers_, offset_); }
-  LANES_INLINE Group<V, kVectors> Load() const { return LoadEnd().Shuffled(Look(kToFront)); }
+  LANES_INLINE Group<V, kVectors> Load() const {
+    if (is_empty_) return Group<V, kVectors>::Zero();
+    return LoadEnd().Shuffled(Look(kToFront));
+  }
   // What a table has for every lane's gap: the octets that the last block lacks, 16 for the empty string.
   LANES_INLINE Group<V, kVectors> Look(const std::uint8_t* table) const {
     if (!is_uniform_) [[unlikely]]
@@ -375,7 +381,7 @@ struct Tail {
 
   const std::uint8_t* const* pointers_;
   std::size_t offset_;
-  bool is_uniform_;
+  bool is_empty_, is_uniform_;
   std::size_t gap_[kLanes];
   const std::uint8_t* last_[kLanes];
 };

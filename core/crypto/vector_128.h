@@ -47,10 +47,10 @@ struct Vector128 {
     return _mm_srli_si128(a, kOctets);
   }
   LANES_INLINE static Reg Shuffle(Reg a, Reg control) { return _mm_shuffle_epi8(a, control); }
-  // Word n becomes the sum of words 0 to n.
-  LANES_INLINE static Reg PrefixXor32(Reg a) {
+  // Word n becomes the sum of words 0 to n, and of that word of `summand`.
+  LANES_INLINE static Reg PrefixXor32(Reg a, Reg summand) {
     a = Xor(a, ShiftOctetsUp<4>(a));
-    return Xor(a, ShiftOctetsUp<8>(a));
+    return Xor3(a, ShiftOctetsUp<8>(a), summand);
   }
 
   LANES_INLINE static Reg AesRound(Reg a, Reg key) { return _mm_aesenc_si128(a, key); }

@@ -50,9 +50,9 @@ struct Vector256 {
     return _mm256_srli_si256(a, kOctets);
   }
   LANES_INLINE static Reg Shuffle(Reg a, Reg control) { return _mm256_shuffle_epi8(a, control); }
-  LANES_INLINE static Reg PrefixXor32(Reg a) {
+  LANES_INLINE static Reg PrefixXor32(Reg a, Reg summand) {
     a = Xor(a, ShiftOctetsUp<4>(a));
-    return Xor(a, ShiftOctetsUp<8>(a));
+    return Xor3(a, ShiftOctetsUp<8>(a), summand);
   }
 
   LANES_INLINE static Reg AesRound(Reg a, Reg key) { return _mm256_aesenc_epi128(a, key); }

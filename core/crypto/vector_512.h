@@ -55,9 +55,9 @@ struct Vector512 {
     return _mm512_bsrli_epi128(a, kOctets);
   }
   LANES_INLINE static Reg Shuffle(Reg a, Reg control) { return _mm512_shuffle_epi8(a, control); }
-  LANES_INLINE static Reg PrefixXor32(Reg a) {
+  LANES_INLINE static Reg PrefixXor32(Reg a, Reg summand) {
     a = Xor(a, ShiftOctetsUp<4>(a));
-    return Xor(a, ShiftOctetsUp<8>(a));
+    return Xor3(a, ShiftOctetsUp<8>(a), summand);
   }
 
   LANES_INLINE static Reg AesRound(Reg a, Reg key) { return _mm512_aesenc_epi128(a, key); }

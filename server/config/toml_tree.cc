@@ -12,7 +12,7 @@
 #define TOML_ASSERT(expression) static_cast<void>(0)
 #include <toml++/toml.h>
 
-#include "server/config/toml_letters.h"
+#include "server/config/toml_text.h"
 #include "server/config/values.h"
 
 namespace ntsd {
@@ -54,13 +54,19 @@ std::optional<std::vector<PathStep>> ParsePath(std::string_view path) {
 
 }  // namespace
 
+// Where a tree comes from, and the text itself when it has lines.
+struct TomlSource {
+  const std::string& name;
+  const HiddenText* text = nullptr;
+};
+
 // Turns toml++'s tree into ours, and puts overrides into ours.
 class TomlBuilder {
  public:
-  static TomlNode Convert(const toml::node& node, const std::string& source, bool has_lines) {
+  static TomlNode Convert(const toml::node& node, const TomlSource& source) {
     TomlNode::Value value = TomlNode::Other{};
     if (const auto* const text = node.as_string()) {
-      value = text->get();
+      value = ShowLetters(text->get());
     } else if (const auto* const integer = node.as_integer()) {
       value = integer->get();
     } else if (const auto* const real = node.as_floating_point()) {
@@ -69,21 +75,21 @@ class TomlBuilder {
       value = flag->get();
     } else if (const auto* const list = node.as_array()) {
       TomlNode::List nodes;
-      for (const toml::node& element : *list) nodes.nodes.push_back(Convert(element, source, has_lines));
+      for (const toml::node& element : *list) nodes.nodes.push_back(Convert(element, source));
       value = std::move(nodes);
     } else if (const auto* const table = node.as_table()) {
       TomlNode::Table nodes;
       for (const auto& [key, member] : *table) {
-        nodes.nodes.push_back(Convert(member, source, has_lines));
-        nodes.nodes.back().key_ = key.str();
+        nodes.nodes.push_back(Convert(member, source));
+        nodes.nodes.back().key_ = ShowLetters(key.str());
       }
       value = std::move(nodes);
     }
     TomlNode converted(std::move(value));
-    converted.source_ = source;
-    if (has_lines) {
+    converted.source_ = source.name;
+    if (source.text != nullptr) {
       converted.line_ = node.source().begin.line;
-      converted.column_ = node.source().begin.column;
+      converted.column_ = source.text->ShownColumn(node.source().begin.line, node.source().begin.column);
     }
     return converted;
   }
@@ -118,7 +124,7 @@ class TomlBuilder {
         return fmt::format("there are {} {} tables; the next one is {}[{}]", list->nodes.size(), step.key, step.key,
                            list->nodes.size());
       }
-      if (*step.index == list->nodes.size()) list->nodes.push_back(Convert(toml::table{}, source, false));
+      if (*step.index == list->nodes.size()) list->nodes.push_back(Convert(toml::table{}, {source}));
       node = &list->nodes[*step.index];
     } else if (member.IsList()) {
       return fmt::format("{} is a repeated table; say which one, as in {}[0]", step.key, step.key);
@@ -142,13 +148,11 @@ class TomlBuilder {
   // TOML if it is that, so that numbers, lists and tables can be given; else the text as it stands, because nobody
   // wants to quote `debug` for a shell.
   static TomlNode ValueFrom(std::string_view text, const std::string& source) {
-    const std::string line = fmt::format("value = {}", text);
-    if (!FindLetterBeyondAscii(line)) {
-      const toml::parse_result parsed = toml::parse(line);
-      const toml::node* const value = parsed && parsed.table().size() == 1 ? parsed.table().get("value") : nullptr;
-      if (value != nullptr) return Convert(*value, source, false);
-    }
-    return Convert(toml::value<std::string>(std::string(text)), source, false);
+    const HiddenText hidden(text);
+    const toml::parse_result parsed = toml::parse(fmt::format("value = {}", hidden.text()));
+    const toml::node* const value = parsed && parsed.table().size() == 1 ? parsed.table().get("value") : nullptr;
+    if (value != nullptr) return Convert(*value, {source});
+    return Convert(toml::value<std::string>(hidden.text()), {source});
   }
 };
 
@@ -202,28 +206,28 @@ std::string TomlNode::Describe() const {
   return IsTable() ? "a table" : "a date or time";
 }
 
-static ConfigError LetterError(std::string_view text, const std::string& name, std::size_t offset) {
+static ConfigError BadUtf8(std::string_view text, const std::string& name, std::size_t offset) {
   const std::string_view before = text.substr(0, offset);
-  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
-  const std::size_t column = offset - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
-  return {
-      ConfigError::Kind::kText,      name, static_cast<unsigned>(line),
-      static_cast<unsigned>(column), "",   "not TOML: expected characters of ASCII outside of strings and comments"};
+  const auto line = static_cast<unsigned>(std::count(before.begin(), before.end(), '\n') + 1);
+  const HiddenText last_line(before.substr(before.rfind('\n') + 1));  // npos + 1 is 0
+  const unsigned column = last_line.ShownColumn(1, static_cast<unsigned>(last_line.text().size() + 1));
+  return {ConfigError::Kind::kText, name, line, column, "", "not TOML: expected UTF-8"};
 }
 
 Expected<TomlNode, std::vector<ConfigError>> ParseToml(std::string_view text, const std::string& name,
                                                        std::span<const std::string> overrides) {
-  if (const std::optional<std::size_t> offset = FindLetterBeyondAscii(text)) {
-    return Unexpected(std::vector<ConfigError>{LetterError(text, name, *offset)});
+  if (const std::optional<std::size_t> offset = FindBadUtf8(text)) {
+    return Unexpected(std::vector<ConfigError>{BadUtf8(text, name, *offset)});
   }
-  const toml::parse_result parsed = toml::parse(text, name);
+  const HiddenText hidden(text);
+  const toml::parse_result parsed = toml::parse(hidden.text(), name);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
-    return Unexpected(
-        std::vector<ConfigError>{{ConfigError::Kind::kText, name, error.source().begin.line,
-                                  error.source().begin.column, "", fmt::format("not TOML: {}", error.description())}});
+    const auto [line, column] = error.source().begin;
+    return Unexpected(std::vector<ConfigError>{{ConfigError::Kind::kText, name, line, hidden.ShownColumn(line, column),
+                                                "", fmt::format("not TOML: {}", ShowLetters(error.description()))}});
   }
-  TomlNode root = TomlBuilder::Convert(parsed.table(), name, true);
+  TomlNode root = TomlBuilder::Convert(parsed.table(), {name, &hidden});
   std::vector<ConfigError> errors;
   for (const std::string& override_text : overrides) {
     const std::string source = "--set " + override_text;
