@@ -110,9 +110,13 @@ class ByteWriter {
  private:
   template <typename Integer>
   void WriteInteger(Integer value) {
-    const ByteSpan target = Reserve(sizeof(Integer));
+    if (!ok_ || sizeof(Integer) > bytes_.size() - size_) {
+      ok_ = false;
+      return;
+    }
     const Integer wire = SwapToHost(value);
-    if (!target.empty()) std::memcpy(target.data(), &wire, sizeof(Integer));
+    std::memcpy(bytes_.data() + size_, &wire, sizeof(Integer));
+    size_ += sizeof(Integer);
   }
 
   ByteSpan bytes_;

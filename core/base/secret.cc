@@ -4,8 +4,6 @@
 
 namespace ntsd {
 
-void Wipe(ByteSpan memory) { sodium_memzero(memory.data(), memory.size()); }
-
 bool EqualInConstantTime(ByteView a, ByteView b) {
   return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }

@@ -4,13 +4,18 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "core/base/bytes.h"
 
 namespace ntsd {
 
-// Overwrites memory in a way that the compiler may not leave out.
-void Wipe(ByteSpan memory);
+// Overwrites memory in a way that the compiler may not leave out: it has to suppose that somebody looks afterwards.
+inline void Wipe(ByteSpan memory) {
+  if (memory.empty()) return;
+  std::memset(memory.data(), 0, memory.size());
+  __asm__ volatile("" : : "r"(memory.data()) : "memory");
+}
 
 // True when both have the same octets. Takes the same time wherever they differ; sizes are not secret.
 bool EqualInConstantTime(ByteView a, ByteView b);

@@ -13,6 +13,8 @@
 namespace ntsd {
 namespace {
 
+constexpr std::size_t kNonceSize = 16;
+
 // How often this process descends from a fork(). Only the child's side of fork() writes, when it has one thread, so
 // relaxed order is enough: later threads of the child are created after the store.
 std::atomic<std::uint64_t> fork_count{0};
@@ -40,6 +42,14 @@ void FastRandom::Fill(ByteSpan target) {
     fork_count_ = fork_count.load(std::memory_order_relaxed);
     available_ = 0;
     refill_count_ = 0;
+  }
+  if (target.size() == kNonceSize && available_ >= kNonceSize) {
+    // What is asked for once or twice in every answer.
+    std::uint8_t* const from = buffer_.data() + (kBufferSize - available_);
+    std::memcpy(target.data(), from, kNonceSize);
+    std::memset(from, 0, kNonceSize);
+    available_ -= kNonceSize;
+    return;
   }
   while (!target.empty()) {  // ends: Refill() makes octets available, and every turn takes at least one
     if (available_ == 0) Refill();

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/base/bytes.h"
+#include "core/base/check.h"
 
 namespace ntsd {
 
@@ -31,9 +32,21 @@ struct ExtensionField {
 
 // The field at the front of `octets`: nothing when its length is below `size_min` or 4, no multiple of 4, or beyond the
 // end. Takes no octet after it into account.
-std::optional<ExtensionField> ParseExtensionField(ByteView octets, std::size_t size_min);
+inline std::optional<ExtensionField> ParseExtensionField(ByteView octets, std::size_t size_min) {
+  ByteReader reader(octets);
+  const std::uint32_t type_and_size = reader.ReadU32();
+  const std::size_t size = type_and_size & 0xFFFF;
+  if (!reader.ok() || size < size_min || size < kExtensionFieldHeaderSize || size % 4 != 0 || size > octets.size()) {
+    return std::nullopt;
+  }
+  return ExtensionField{static_cast<std::uint16_t>(type_and_size >> 16), octets.first(size)};
+}
 
 // Writes the four octets in front of a body of `body_size` octets, which is a multiple of 4.
-void WriteExtensionFieldHeader(ByteWriter& writer, ExtensionFieldType type, std::size_t body_size);
+inline void WriteExtensionFieldHeader(ByteWriter& writer, ExtensionFieldType type, std::size_t body_size) {
+  const std::size_t size = kExtensionFieldHeaderSize + body_size;
+  CHECK(size % 4 == 0 && size <= 0xFFFC);
+  writer.WriteU32(static_cast<std::uint32_t>(type) << 16 | static_cast<std::uint32_t>(size));
+}
 
 }  // namespace ntsd

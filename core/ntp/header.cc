@@ -1,5 +1,7 @@
 #include "core/ntp/header.h"
 
+#include <array>
+
 namespace ntsd {
 
 std::optional<NtpHeader> NtpHeader::Parse(ByteView datagram) {
@@ -23,7 +25,10 @@ std::optional<NtpHeader> NtpHeader::Parse(ByteView datagram) {
   return header;
 }
 
-void NtpHeader::Write(ByteWriter& writer) const {
+void NtpHeader::Write(ByteWriter& target) const {
+  // Beside the target, where the compiler knows how much room there is.
+  std::array<std::uint8_t, kNtpHeaderSize> octets;
+  ByteWriter writer(octets);
   const unsigned first = static_cast<unsigned>(leap) << 6 | (version & 7U) << 3 | static_cast<unsigned>(mode);
   writer.WriteU8(static_cast<std::uint8_t>(first));
   writer.WriteU8(stratum);
@@ -36,6 +41,7 @@ void NtpHeader::Write(ByteWriter& writer) const {
   writer.WriteU64(origin.bits);
   writer.WriteU64(receive.bits);
   writer.WriteU64(transmit.bits);
+  target.WriteBytes(octets);
 }
 
 }  // namespace ntsd

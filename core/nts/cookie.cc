@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/check.h"
+#include "core/base/fixed_vector.h"
 #include "core/limits.h"
 
 namespace ntsd {
@@ -31,7 +32,7 @@ void SealPiece(const Aead& aead, const KeySet& set, Random& random, std::span<co
   const KeySet::Entry& master = set.current();
   const AeadId master_aead = master.key.aead();
   const std::size_t nonce_size = AeadNonceSize(master_aead);
-  std::array<SealJob, kPieceSize> seals;
+  FixedVector<SealJob, kPieceSize> seals;
   Plaintexts plaintexts;
   const WipeOnExit wipe(plaintexts, jobs.size());
   for (std::size_t i = 0; i < jobs.size(); ++i) {
@@ -43,21 +44,20 @@ void SealPiece(const Aead& aead, const KeySet& set, Random& random, std::span<co
     writer.WriteU32(master.id);
     const ByteSpan nonce = writer.Reserve(nonce_size);
     random.Fill(nonce);
-    seals[i] = {.aead = master_aead,
-                .key = {.prepared = &master.key},
-                .associated_data = {},
-                .nonce = nonce,
-                .plaintext = ByteView(plaintexts[i]).first(2 * key_size),
-                .sealed = jobs[i].cookie + writer.size()};
+    seals.push_back({.aead = master_aead,
+                     .key = {.prepared = &master.key},
+                     .associated_data = {},
+                     .nonce = nonce,
+                     .plaintext = ByteView(plaintexts[i]).first(2 * key_size),
+                     .sealed = jobs[i].cookie + writer.size()});
   }
-  aead.Seal(std::span(seals).first(jobs.size()));
+  aead.Seal(seals.span());
 }
 
 void OpenPiece(const Aead& aead, const KeySet& set, std::span<CookieOpenJob> jobs) {
-  std::array<OpenJob, kPieceSize> opens;
-  std::array<CookieOpenJob*, kPieceSize> opened_jobs;
+  FixedVector<OpenJob, kPieceSize> opens;
+  FixedVector<CookieOpenJob*, kPieceSize> opened_jobs;
   Plaintexts plaintexts;
-  std::size_t count = 0;
   for (CookieOpenJob& job : jobs) {
     job.ok = false;
     job.master = nullptr;
@@ -69,17 +69,17 @@ void OpenPiece(const Aead& aead, const KeySet& set, std::span<CookieOpenJob> job
     if (!client_aead) continue;
     job.keys->aead = *client_aead;
     const std::size_t nonce_size = AeadNonceSize(master_aead);
-    opens[count] = {.aead = master_aead,
-                    .key = {.prepared = &job.master->key},
-                    .associated_data = {},
-                    .nonce = job.cookie.subspan(kCookieKeyIdSize, nonce_size),
-                    .sealed = job.cookie.subspan(kCookieKeyIdSize + nonce_size),
-                    .plaintext = plaintexts[count].data()};
-    opened_jobs[count++] = &job;
+    opens.push_back({.aead = master_aead,
+                     .key = {.prepared = &job.master->key},
+                     .associated_data = {},
+                     .nonce = job.cookie.subspan(kCookieKeyIdSize, nonce_size),
+                     .sealed = job.cookie.subspan(kCookieKeyIdSize + nonce_size),
+                     .plaintext = plaintexts[opens.size()].data()});
+    opened_jobs.push_back(&job);
   }
-  const WipeOnExit wipe(plaintexts, count);
-  aead.Open(std::span(opens).first(count));
-  for (std::size_t i = 0; i < count; ++i) {
+  const WipeOnExit wipe(plaintexts, opens.size());
+  aead.Open(opens.span());
+  for (std::size_t i = 0; i < opens.size(); ++i) {
     CookieOpenJob& job = *opened_jobs[i];
     job.ok = opens[i].ok;
     if (!job.ok) continue;

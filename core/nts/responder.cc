@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "core/base/check.h"
+#include "core/base/fixed_vector.h"
 #include "core/ntp/extension_field.h"
 #include "core/ntp/header.h"
 
@@ -177,17 +178,16 @@ void Responder::Classify(Exchange& exchange, Work& work) {
 
 // Before any cryptography: whoever is over its limit costs a look-up and nothing more.
 void Responder::Limit(std::span<Exchange> batch, MonotonicTime now) {
-  std::array<IpAddress, kBatchSizeMax> sources;
-  std::array<Exchange*, kBatchSizeMax> owners;
+  FixedVector<IpAddress, kBatchSizeMax> sources;
+  FixedVector<Exchange*, kBatchSizeMax> owners;
   std::array<GuardReason, kBatchSizeMax> verdicts;
-  std::size_t count = 0;
   for (Exchange& exchange : batch) {
     if (ActionOf(exchange.reason) == Action::kDrop) continue;
-    sources[count] = exchange.source.address;
-    owners[count++] = &exchange;
+    sources.push_back(exchange.source.address);
+    owners.push_back(&exchange);
   }
-  guard_->Decide(std::span(sources).first(count), now, random_, std::span(verdicts).first(count));
-  for (std::size_t i = 0; i < count; ++i) {
+  guard_->Decide(sources.span(), now, random_, std::span(verdicts).first(sources.size()));
+  for (std::size_t i = 0; i < owners.size(); ++i) {
     Exchange& exchange = *owners[i];
     switch (ActionOf(verdicts[i])) {
       case GuardAction::kServe:
@@ -209,17 +209,16 @@ void Responder::Limit(std::span<Exchange> batch, MonotonicTime now) {
 }
 
 void Responder::OpenCookiesOf(std::span<Exchange> batch, const KeySet& keys) {
-  std::array<CookieOpenJob, kBatchSizeMax> jobs;
-  std::array<Exchange*, kBatchSizeMax> owners;
-  std::size_t count = 0;
+  FixedVector<CookieOpenJob, kBatchSizeMax> jobs;
+  FixedVector<Exchange*, kBatchSizeMax> owners;
   for (Exchange& exchange : batch) {
     if (exchange.reason != Reason::kNts) continue;
     Work& work = works_[exchange.slot];
-    jobs[count] = {.cookie = work.request.cookie, .keys = &work.keys};
-    owners[count++] = &exchange;
+    jobs.push_back({.cookie = work.request.cookie, .keys = &work.keys});
+    owners.push_back(&exchange);
   }
-  OpenCookies(aead_, keys, std::span(jobs).first(count));
-  for (std::size_t i = 0; i < count; ++i) {
+  OpenCookies(aead_, keys, jobs.span());
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
     const KeySet::Entry* const master = jobs[i].master;
     const std::size_t age = master == nullptr                    ? ResponderCounters::kUnknownAge
                             : master->state == KeyState::kFuture ? ResponderCounters::kFutureAge
@@ -231,9 +230,8 @@ void Responder::OpenCookiesOf(std::span<Exchange> batch, const KeySet& keys) {
 }
 
 void Responder::VerifyRequests(std::span<Exchange> batch) {
-  std::array<OpenJob, kBatchSizeMax> jobs;
-  std::array<Exchange*, kBatchSizeMax> owners;
-  std::size_t count = 0;
+  FixedVector<OpenJob, kBatchSizeMax> jobs;
+  FixedVector<Exchange*, kBatchSizeMax> owners;
   for (Exchange& exchange : batch) {
     if (exchange.reason != Reason::kNts) continue;
     const Work& work = works_[exchange.slot];
@@ -241,16 +239,16 @@ void Responder::VerifyRequests(std::span<Exchange> batch) {
     if (exchange.reason != Reason::kNts) continue;
     // Decrypted where it stands in the caller's request.
     const std::size_t sealed_at = static_cast<std::size_t>(work.request.sealed.data() - exchange.request.data());
-    jobs[count] = {.aead = work.keys.aead,
-                   .key = {.raw = work.keys.c2s.data()},
-                   .associated_data = work.request.associated_data,
-                   .nonce = work.request.nonce,
-                   .sealed = work.request.sealed,
-                   .plaintext = exchange.request.data() + sealed_at + AeadPlaintextOffset(work.keys.aead)};
-    owners[count++] = &exchange;
+    jobs.push_back({.aead = work.keys.aead,
+                    .key = {.raw = work.keys.c2s.data()},
+                    .associated_data = work.request.associated_data,
+                    .nonce = work.request.nonce,
+                    .sealed = work.request.sealed,
+                    .plaintext = exchange.request.data() + sealed_at + AeadPlaintextOffset(work.keys.aead)});
+    owners.push_back(&exchange);
   }
-  aead_.Open(std::span(jobs).first(count));
-  for (std::size_t i = 0; i < count; ++i) {
+  aead_.Open(jobs.span());
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
     if (!jobs[i].ok) {
       owners[i]->reason = Reason::kBadAuthenticator;
       continue;
@@ -353,9 +351,8 @@ void Responder::WriteNtsReply(Work& work, ByteWriter& writer, AeadId master) {
 
 void Responder::Finish(std::span<Exchange> group) {
   CHECK(group.size() <= kBatchSizeMax);
-  std::array<SealJob, kBatchSizeMax> jobs;
-  std::array<Work*, kBatchSizeMax> sealed;
-  std::size_t count = 0;
+  FixedVector<SealJob, kBatchSizeMax> jobs;
+  FixedVector<Work*, kBatchSizeMax> sealed;
   MonotonicTime now;
   UnixTime wall;
   // A pause between the two readings looks like a step of the clock; only what stays is one.
@@ -382,18 +379,18 @@ void Responder::Finish(std::span<Exchange> group) {
     work.reply_size = 0;
     if (!work.is_sealed) continue;
     const std::size_t plaintext_size = work.sealed.size() - kAeadTagSize;
-    jobs[count] = {.aead = work.keys.aead,
-                   .key = {.raw = work.keys.s2c.data()},
-                   .associated_data = exchange.reply.first(work.associated_size),
-                   .nonce = work.nonce,
-                   .plaintext = work.sealed.subspan(AeadPlaintextOffset(work.keys.aead), plaintext_size),
-                   .sealed = work.sealed.data()};
-    sealed[count++] = &work;
+    jobs.push_back({.aead = work.keys.aead,
+                    .key = {.raw = work.keys.s2c.data()},
+                    .associated_data = exchange.reply.first(work.associated_size),
+                    .nonce = work.nonce,
+                    .plaintext = work.sealed.subspan(AeadPlaintextOffset(work.keys.aead), plaintext_size),
+                    .sealed = work.sealed.data()});
+    sealed.push_back(&work);
   }
-  aead_.Seal(std::span(jobs).first(count));
-  for (std::size_t i = 0; i < count; ++i) {
-    Wipe(sealed[i]->keys.c2s);
-    Wipe(sealed[i]->keys.s2c);
+  aead_.Seal(jobs.span());
+  for (Work* const work : sealed.span()) {
+    Wipe(work->keys.c2s);
+    Wipe(work->keys.s2c);
   }
 }
 
