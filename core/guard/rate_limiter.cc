@@ -157,22 +157,24 @@ bool RateLimiter::Take(const RatePolicy& policy, std::uint64_t hash, std::uint64
   return false;
 }
 
-// Looks at all cells without a branch: where a network stands cannot be foreseen. From the last to the first, so that
-// the first one counts.
+// Looks at all cells without a branch: where a network stands cannot be foreseen. The first of its cells counts.
 RateLimiter::Candidate RateLimiter::FindOwn(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const {
-  const std::uint64_t tag = TagOf(hash);
-  Candidate own;
-  for (Line* const line : {&SecondLine(hash), &FirstLine(hash)}) {
-    for (std::size_t i = kRateCellsPerLine; i-- > 0;) {
-      Cell* const cell = &line->cells[i];
-      const std::uint64_t value = cell->load(std::memory_order_relaxed);
-      const bool is_own = value >> kTimeBits == tag;
-      own.cell = is_own ? cell : own.cell;
-      own.value = is_own ? value : own.value;
+  const std::uint64_t owned = Pack(0, TagOf(hash));
+  std::uint32_t found = 0;  // a bit for each cell, the first one highest
+  const std::array<Line*, 2> lines = {&FirstLine(hash), &SecondLine(hash)};
+  for (const Line* const line : lines) {
+    for (const Cell& cell : line->cells) {
+      const std::uint64_t rest = cell.load(std::memory_order_relaxed) ^ owned;  // the time alone when it is its own
+      found = 2 * found + (rest <= kTimeMask ? 1 : 0);
     }
   }
-  own.debt = DebtOf(own.value, now, policy.debt_max_);
-  return own;
+  if (found == 0) return {};
+  constexpr int kUnusedBits = 32 - 2 * static_cast<int>(kRateCellsPerLine);
+  const auto index = static_cast<std::size_t>(std::countl_zero(found) - kUnusedBits);
+  Cell& cell = lines[index / kRateCellsPerLine]->cells[index % kRateCellsPerLine];
+  const std::uint64_t value = cell.load(std::memory_order_relaxed);
+  if ((value ^ owned) > kTimeMask) return {};  // taken over in this moment
+  return {&cell, value, DebtOf(value, now, policy.debt_max_)};
 }
 
 // Where a new network goes: into a free cell of the emptier line, else over the cell nearest to full.
