@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cstdint>
 #include <memory>
+#include <span>
 
 #include "core/limits.h"
 #include "server/udp/datagram.h"
@@ -27,6 +29,13 @@ class AnswerSlots {
 
   ByteSpan reply(std::size_t index) { return (*slots_)[index].reply; }
   Route& route(std::size_t index) { return (*slots_)[index].route; }
+
+  // The receiver's address for an answer that needs nothing else beside it.
+  std::span<const std::uint8_t> Address(std::size_t index, const IpEndpoint& receiver) {
+    Slot& slot = (*slots_)[index];
+    const socklen_t size = WriteSocketAddress(receiver, slot.route.interface, slot.name);
+    return {reinterpret_cast<const std::uint8_t*>(&slot.name), size};
+  }
 
   // The message that carries the first `size` octets of reply(index) to `receiver`.
   msghdr& Message(std::size_t index, const IpEndpoint& receiver, std::size_t size) {

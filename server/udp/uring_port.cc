@@ -85,6 +85,7 @@ class UringPort final : public UdpPort {
   bool TakeDatagram(std::uint8_t* buffer, std::size_t size, std::size_t socket);
   std::uint8_t* Buffer(std::size_t id) { return buffers_.data() + id * kBufferSize; }
   void GiveBack(std::uint16_t id);
+  void PrepareSend(io_uring_sqe* entry, const Exchange& exchange, std::size_t index);
 
   const std::vector<UdpSocket> sockets_;
   const Clock& clock_;
@@ -143,8 +144,8 @@ std::string UringPort::SetUp() {
 
 // From enabling on, this ring can receive, send and wait for its eventfd, on registered files only.
 std::string UringPort::Restrict() {
-  std::array<io_uring_restriction, 5> rules{};
-  const std::uint8_t operations[] = {IORING_OP_RECVMSG, IORING_OP_SENDMSG, IORING_OP_POLL_ADD};
+  std::array<io_uring_restriction, 6> rules{};
+  const std::uint8_t operations[] = {IORING_OP_RECVMSG, IORING_OP_SEND, IORING_OP_SENDMSG, IORING_OP_POLL_ADD};
   std::size_t count = 0;
   for (const std::uint8_t operation : operations) {
     rules[count].opcode = IORING_RESTRICTION_SQE_OP;
@@ -306,15 +307,28 @@ bool UringPort::TakeDatagram(std::uint8_t* buffer, std::size_t size, std::size_t
   return true;
 }
 
+// MSG_DONTWAIT: a send that cannot be done at once fails, so that no entry outlives Submit() with its memory.
+void UringPort::PrepareSend(io_uring_sqe* entry, const Exchange& exchange, std::size_t index) {
+  const Route& route = slots_.route(index);
+  const auto socket = static_cast<int>(route.socket);
+  if (route.local) {
+    io_uring_prep_sendmsg(entry, socket, &slots_.Message(index, exchange.source, exchange.reply_size), MSG_DONTWAIT);
+    return;
+  }
+  // Without a message the kernel has less to copy and to check.
+  io_uring_prep_send(entry, socket, exchange.reply.data(), exchange.reply_size, MSG_DONTWAIT);
+  const auto address = slots_.Address(index, exchange.source);
+  io_uring_prep_send_set_addr(entry, reinterpret_cast<const sockaddr*>(address.data()),
+                              static_cast<std::uint16_t>(address.size()));
+}
+
 void UringPort::Send(std::span<Exchange> group) {
   std::uint64_t count = 0;
   for (const Exchange& exchange : group) {
     if (exchange.reply_size == 0) continue;
     const auto index = static_cast<std::size_t>(&exchange - batch_.data());
     io_uring_sqe* const entry = NextEntry();
-    // MSG_DONTWAIT: a send that cannot be done at once fails, so that no entry outlives Submit() with its memory.
-    io_uring_prep_sendmsg(entry, static_cast<int>(slots_.route(index).socket),
-                          &slots_.Message(index, exchange.source, exchange.reply_size), MSG_DONTWAIT);
+    PrepareSend(entry, exchange, index);
     entry->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
     entry->user_data = UserData(Kind::kSend);
     ++count;
