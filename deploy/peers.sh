@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Brings other NTP programs here without installing them, and prints the folder in which they stand.
+# Brings programs that ntsd works with here without installing them, and prints the folder in which they stand.
 #
 #   deploy/peers.sh chrony       build/peers/chrony with usr/sbin/chronyd, usr/bin/chronyc, of this machine's release
 #   deploy/peers.sh ntpsec       build/peers/ntpsec with usr/sbin/ntpd, usr/bin/ntpq
 #   deploy/peers.sh libfaketime  build/peers/libfaketime with the library that shows a program another time
+#   deploy/peers.sh prometheus   build/peers/prometheus with usr/bin/prometheus and usr/bin/promtool
 #   deploy/peers.sh trixie       build/peers/trixie with chrony, ntpsec and ntpd-rs of Debian 13 and everything that they stand
 #                                on, the C library included
 #   deploy/peers.sh bookworm     the same of Debian 12, which has no ntpd-rs
@@ -89,9 +90,9 @@ SETTINGS
 }
 
 case $name in
-  chrony | ntpsec | libfaketime) Bring=BringPackage ;;
+  chrony | ntpsec | libfaketime | prometheus) Bring=BringPackage ;;
   bookworm | trixie) Bring=BringRelease ;;
-  *) echo "usage: deploy/peers.sh chrony|ntpsec|libfaketime|bookworm|trixie" >&2; exit 2 ;;
+  *) echo "usage: deploy/peers.sh chrony|ntpsec|libfaketime|prometheus|bookworm|trixie" >&2; exit 2 ;;
 esac
 
 if [[ ! -e $folder/.libraries ]]; then

@@ -173,7 +173,7 @@ Install() { deploy/packages.sh build tests; }
 # Tests with peers of another release skip themselves, and say why, where the network has no such release.
 Peers() {
   local release
-  deploy/peers.sh chrony && deploy/peers.sh ntpsec && deploy/peers.sh libfaketime || return
+  deploy/peers.sh chrony && deploy/peers.sh ntpsec && deploy/peers.sh libfaketime && deploy/peers.sh prometheus || return
   for release in bookworm trixie; do
     if ! grep -q "^VERSION_CODENAME=$release$" /etc/os-release; then deploy/peers.sh "$release" || true; fi
   done

@@ -251,6 +251,9 @@ MetricsSnapshot TakeSnapshot(const Service::View& view) {
                         .root_delay_s = reference.root_delay_s,
                         .root_dispersion_s = reference.root_dispersion_s,
                         .offset_s = reference.offset_s};
+  if (view.config.keys.source == KeySourceKind::kGenerate) {
+    snapshot.key_rotation_interval_s = Seconds(view.config.keys.rotate_every);
+  }
   if (const auto keys = AskKeys(view)) {
     snapshot.key_ring_fingerprint = FingerprintText(keys->fingerprint);
     // Newest first, so the last past key is the oldest.

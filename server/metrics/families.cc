@@ -100,6 +100,10 @@ std::vector<MetricFamily> MetricFamilies(const MetricsSnapshot& snapshot) {
   if (snapshot.ke) AddKe(families, *snapshot.ke);
   AddReference(families, snapshot.reference);
   families.Gauges("key_age_seconds", "Age of the keys that seal and open cookies.", "state", snapshot.key_age_s);
+  if (snapshot.key_rotation_interval_s) {
+    families.Gauge("key_rotation_interval_seconds", "How long a key seals cookies before the next one does.",
+                   *snapshot.key_rotation_interval_s);
+  }
   if (!snapshot.key_ring_fingerprint.empty()) {
     families.Gauges("key_ring_fingerprint", "1 for the ring in force; hosts that share keys show the same fingerprint.",
                     "fingerprint", {{snapshot.key_ring_fingerprint, 1}});

@@ -72,6 +72,7 @@ struct MetricsSnapshot {
   std::optional<Ke> ke;
   Reference reference;
   std::vector<LabelledValue> key_age_s;             // "future", "current", "past" (the oldest)
+  std::optional<double> key_rotation_interval_s;    // where this host rotates its keys itself
   std::string key_ring_fingerprint;                 // hexadecimal
   std::vector<LabelledValue> certificate_expiry_s;  // Unix time, by the certificate's first name
   std::vector<LabelledCount> reloads;               // "ok", "failed"

@@ -22,7 +22,7 @@ std::string TextOf(const MetricsSnapshot& snapshot) { return ExpositionText(Metr
 
 // Dashboards and alarms of operators hang on these names.
 TEST(MetricFamilies, HaveTheNamesThatWerePromised) {
-  constexpr std::array<std::string_view, 26> kNames = {
+  constexpr std::array<std::string_view, 27> kNames = {
       "ntsd_ntp_requests_total",
       "ntsd_ntp_responses_total",
       "ntsd_ntp_dropped_total",
@@ -45,6 +45,7 @@ TEST(MetricFamilies, HaveTheNamesThatWerePromised) {
       "ntsd_reference_offset_seconds",
       "ntsd_reference_leap",
       "ntsd_key_age_seconds",
+      "ntsd_key_rotation_interval_seconds",
       "ntsd_key_ring_fingerprint",
       "ntsd_certificate_expiry_timestamp_seconds",
       "ntsd_reload_total",

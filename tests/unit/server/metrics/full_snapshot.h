@@ -27,6 +27,7 @@ inline MetricsSnapshot FullSnapshot() {
   snapshot.ke->active = 2;
   snapshot.reference = {true, 2, 0, 0.001, 0.002, -0.000003};
   snapshot.key_age_s = {{"future", 10}, {"current", 20}, {"past", 30}};
+  snapshot.key_rotation_interval_s = 86'400;
   snapshot.key_ring_fingerprint = "00112233aabbccdd";
   snapshot.certificate_expiry_s = {{"ntp.example.com", 1'900'000'000}};
   snapshot.reloads = {{"ok", 1}, {"failed", 0}};
