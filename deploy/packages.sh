@@ -3,6 +3,7 @@
 #
 #   deploy/packages.sh build           what building and running needs
 #   deploy/packages.sh build tests     that, and what the tests need
+#   deploy/packages.sh browser         a browser, with which `tests/run.sh --full` looks at the page for people
 #   deploy/packages.sh --list GROUP…   print the names, install nothing
 #   deploy/packages.sh --refresh       only refresh the package index
 #
@@ -27,6 +28,7 @@ test_packages=(
   debian-archive-keyring                                          # for peers of other releases
   netbase                                                         # /etc/services, in which ntpq looks up its port
 )
+browser_packages=(chromium)
 # The clang that the project is written against comes first; each release of the systems has at least one of these.
 llvm_versions=(14 19 18 17)
 
@@ -50,6 +52,7 @@ LlvmVersion() {
 PackagesOf() {
   case $1 in
     build) printf '%s\n' "${build_packages[@]}" ;;
+    browser) printf '%s\n' "${browser_packages[@]}" ;;
     tests)
       local llvm
       llvm=$(LlvmVersion)

@@ -169,7 +169,7 @@ Fuzz() {
 
 FuzzTargets() { find build/fuzz -type f -executable -name 'fuzz_*' -not -path '*/CMakeFiles/*' | sort; }
 
-Install() { deploy/packages.sh build tests; }
+Install() { deploy/packages.sh build tests $($want_full && echo browser); }
 # Tests with peers of another release skip themselves, and say why, where the network has no such release.
 Peers() {
   local release

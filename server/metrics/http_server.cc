@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "server/metrics/exposition.h"
+#include "server/metrics/status_page.h"
 
 namespace ntsd {
 namespace {
@@ -116,6 +117,13 @@ class MetricsServer::Http {
 
  private:
   void AddPages() {
+    server_.Get("/", [](const httplib::Request&, httplib::Response& response) {
+      // Whatever a figure might hold, the page runs its own script alone and asks only us.
+      response.set_header(
+          "Content-Security-Policy",
+          "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'");
+      response.set_content(std::string(StatusPage()), "text/html; charset=utf-8");
+    });
     server_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
       response.set_content(ExpositionText(MetricFamilies(source_.snapshot())), kExpositionType);
     });

@@ -1,4 +1,4 @@
-// Serves /metrics, /healthz and /livez over HTTP, for Prometheus and whatever watches over this host.
+// Serves /metrics, /healthz and /livez over HTTP, for Prometheus and whatever watches over this host, and / for people.
 //
 // Threads: three of its own between Start() and Stop(): one accepts, kHttpWorkers answer; the source is called on
 // those. Memory: at most kHttpPendingMax connections wait inside, others in the kernel's backlog. No request body is
