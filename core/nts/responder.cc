@@ -12,6 +12,8 @@ namespace ntsd {
 namespace {
 
 constexpr std::size_t kTransmitOffset = 40;
+// Who waited longer than that has asked again or somebody else, and an answer would only lengthen the queue.
+constexpr Duration kAgeMax = std::chrono::seconds(1);
 // Type, length, Nonce Length and Ciphertext Length (RFC 8915 §5.6).
 constexpr std::size_t kAuthenticatorHeaderSize = 8;
 
@@ -101,6 +103,7 @@ Responder::Responder(const Aead& aead, KeyRing& ring, const Published<ServerStat
       random_(random),
       policies_(std::move(policies)),
       counters_(policies_.size()),
+      started_(clock.Now()),
       headers_(std::make_unique<std::array<HeaderTemplate, 2>>()),
       works_(kBatchSizeMax) {
   cookie_seals_.reserve(kBatchCookiesMax);
@@ -112,12 +115,14 @@ Responder::~Responder() = default;
 void Responder::Prepare(std::span<Exchange> batch) {
   CHECK(batch.size() <= kBatchSizeMax);
   const MonotonicTime now = clock_.Monotonic();
-  ReadState(clock_.Now(), now);
+  const UnixTime wall = clock_.Now();
+  ReadState(wall, now);
   for (std::size_t i = 0; i < batch.size(); ++i) {
     batch[i].slot = i;
     batch[i].reply_size = 0;
     Classify(batch[i], works_[i]);
   }
+  DropStale(batch, wall, now);
   if (guard_) Limit(batch, now);
   {
     const KeyRing::Pin keys = keys_.Acquire();
@@ -173,6 +178,21 @@ void Responder::Classify(Exchange& exchange, Work& work) {
     work.kiss = KissCode::kDeny;
   } else {
     exchange.reason = Reason::kPlain;
+  }
+}
+
+// Only while more arrives than we can answer, which shows in batches that stay full, and only what came since we
+// started: what was queued before waited for us, not behind others.
+void Responder::DropStale(std::span<Exchange> batch, UnixTime wall, MonotonicTime now) {
+  if (batch.size() < kBatchSizeMax) {
+    backlog_since_.reset();
+    return;
+  }
+  if (!backlog_since_) backlog_since_ = now;
+  if (now - *backlog_since_ < kAgeMax) return;
+  for (Exchange& exchange : batch) {
+    const bool is_stale = exchange.received >= started_ && wall - exchange.received > kAgeMax;
+    if (is_stale && ActionOf(exchange.reason) != Action::kDrop) exchange.reason = Reason::kStale;
   }
 }
 

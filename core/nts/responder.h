@@ -107,6 +107,7 @@ class Responder {
   void ReadState(UnixTime wall, MonotonicTime now);
   const HeaderTemplate& TemplateFor(const Exchange& exchange) const;
   void Classify(Exchange& exchange, Work& work);
+  void DropStale(std::span<Exchange> batch, UnixTime wall, MonotonicTime now);
   void Limit(std::span<Exchange> batch, MonotonicTime now);
   void OpenCookiesOf(std::span<Exchange> batch, const KeySet& keys);
   void VerifyRequests(std::span<Exchange> batch);
@@ -126,6 +127,8 @@ class Responder {
   std::optional<Guard::Worker> guard_;
   ResponderCounters counters_;
 
+  const UnixTime started_;
+  std::optional<MonotonicTime> backlog_since_;  // since when every batch has been full
   // For listeners that tell the time as it is, and for those that smear.
   std::unique_ptr<std::array<HeaderTemplate, 2>> headers_;
   std::vector<Work> works_;                  // kBatchSizeMax of them

@@ -50,10 +50,19 @@ FollowedKeyFile::FollowedKeyFile(const std::string& path, FileOperations& files)
     : store_(path, KeyFileOwnership::kTheirs, files), watch_(DirectoryOf(path)) {}
 
 Expected<StoredRing, KeySourceError> FollowedKeyFile::Load() {
+  if (auto error = store_.DistrustFolder()) return Unexpected(std::move(*error));
   Expected<KeyStore::Text, KeySourceError> text = store_.Read();
   if (!text) return Unexpected(std::move(text.error()));
   Expected<ParsedKeyFile, KeyFileError> parsed = ParseKeyFile(text->text, text->written);
   if (!parsed) return Unexpected(BadContent(store_.path(), parsed.error()));
+  // An ntsd that keeps this file would never write it as chrony does.
+  if (parsed->format == KeyFileFormat::kChrony && store_.IsKeptByAnother()) {
+    return Unexpected(KeySourceError{
+        KeySourceProblem::kManyWriters,
+        fmt::format("{} is chrony's, but an ntsd keeps it as its own: two programs would overwrite it in turn. "
+                    "Give each its own file, and follow one",
+                    store_.path())});
+  }
   return std::move(parsed->ring);
 }
 

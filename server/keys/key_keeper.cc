@@ -25,6 +25,12 @@ bool SharesAnyKey(const StoredRing& a, const StoredRing& b) {
   });
 }
 
+std::array<std::uint8_t, Digest::kSize> DigestOf(const MasterKey& key) {
+  Digest digest;
+  digest.Add(key.key.view());
+  return digest.Finish();
+}
+
 bool SameKeys(const StoredRing& a, const StoredRing& b) {
   return std::equal(
       a.keys.begin(), a.keys.end(), b.keys.begin(), b.keys.end(),
@@ -132,9 +138,18 @@ std::optional<KeyRequestError> KeyKeeper::Follow() {
                            loaded.error().text + "; the keys that were read before stay in force"};
   }
   if (SameKeys(*loaded, stored_)) return std::nullopt;
+  const bool all_went = !SharesAnyKey(*loaded, stored_);
+  if (all_went && ComesBack(*loaded)) {
+    return KeyRequestError{KeyRequestProblem::kNotLoaded,
+                           fmt::format("{} holds keys again that it had lost: two programs overwrite it in turn, or an "
+                                       "old copy was put back; the keys in force stay. Let one program write it, and "
+                                       "restart this one if these keys are the right ones",
+                                       source_->Name())};
+  }
   std::shared_ptr<const KeySet> set = MakeSet(*loaded);
   if (set == nullptr) return KeyRequestError{KeyRequestProblem::kNoLockedMemory, "cannot lock the pages of the keys"};
-  if (!SharesAnyKey(*loaded, stored_)) {
+  if (all_went) {
+    RememberLeft(stored_);
     log_(Severity::kWarning,
          fmt::format("{} holds none of the keys that it held before: either they were all revoked, or two programs "
                      "overwrite this file in turn, and clients of the other's keys must repeat NTS-KE",
@@ -144,6 +159,19 @@ std::optional<KeyRequestError> KeyKeeper::Follow() {
   Publish(std::move(set), std::move(*loaded), schedule);
   log_(Severity::kInfo, fmt::format("read {} again: {:08x} seals", source_->Name(), stored_.current().id));
   return std::nullopt;
+}
+
+bool KeyKeeper::ComesBack(const StoredRing& ring) const {
+  return std::any_of(ring.keys.begin(), ring.keys.end(), [this](const MasterKey& key) {
+    return std::find(left_behind_.begin(), left_behind_.end(), DigestOf(key)) != left_behind_.end();
+  });
+}
+
+void KeyKeeper::RememberLeft(const StoredRing& ring) {
+  for (const MasterKey& key : ring.keys) left_behind_.push_back(DigestOf(key));
+  if (left_behind_.size() <= kRevokedKeysMax) return;
+  left_behind_.erase(left_behind_.begin(),
+                     left_behind_.end() - static_cast<std::ptrdiff_t>(std::size_t{kRevokedKeysMax}));
 }
 
 // Each new trouble is logged once, and so is its end.

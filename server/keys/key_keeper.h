@@ -8,6 +8,7 @@
 // Errors: Open() and requests give values with one line for the operator; Tick() logs each new trouble once.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,6 +24,7 @@
 #include "core/keys/key_ring.h"
 #include "core/keys/rotation.h"
 #include "core/keys/stored_ring.h"
+#include "core/keys/vault.h"
 #include "server/keys/key_source.h"
 
 namespace ntsd {
@@ -119,6 +121,9 @@ class KeyKeeper {
   std::optional<KeyRequestError> Reload();
 
  private:
+  // Tells a key from others without holding it.
+  using KeyDigest = std::array<std::uint8_t, Digest::kSize>;
+
   KeyKeeper(std::unique_ptr<KeySource> source, KeyPolicy policy, const Clock& clock, Random& random, LogSink log);
 
   std::optional<KeyRequestError> Start();
@@ -131,6 +136,9 @@ class KeyKeeper {
   void Publish(std::shared_ptr<const KeySet> set, StoredRing next, const RotationSchedule& schedule);
   std::optional<KeyRequestError> RotateOnTime();
   std::optional<KeyRequestError> Follow();
+  // Whether a followed ring, which shares no key with the one in force, holds keys that were in force before that one.
+  bool ComesBack(const StoredRing& ring) const;
+  void RememberLeft(const StoredRing& ring);
   KeyRequestError Followed() const;
   UnixTime CurrentSince(const RotationSchedule& schedule) const;
   void ReportTrouble(const std::optional<KeyRequestError>& error);
@@ -145,6 +153,8 @@ class KeyKeeper {
   StoredRing stored_;  // what the ring holds, with what only the store needs
   std::optional<RotationSchedule> schedule_;
   std::uint64_t generation_ = 0;
+  // Of the keys that a followed file held before all of them went at once.
+  std::vector<KeyDigest> left_behind_;
   std::string trouble_;
 };
 

@@ -23,9 +23,10 @@ enum class KeySourceProblem : std::uint8_t {
   kBadContent,       // no key file, torn, or not a ring
   kHeldByAnother,    // another process keeps these keys
   kChangedByOthers,  // somebody wrote it since we did; it is not overwritten
+  kManyWriters,      // a followed file that more than one program writes, or may
   kCannotWrite,      // it cannot be written
 };
-inline constexpr std::size_t kKeySourceProblemCount = 9;
+inline constexpr std::size_t kKeySourceProblemCount = 10;
 
 struct KeySourceError {
   KeySourceProblem problem;

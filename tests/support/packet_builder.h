@@ -1,6 +1,7 @@
 // Builds NTP requests field by field, right or wrong in any place, for the tests of the server side.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -21,7 +22,11 @@ struct RawField {
   std::optional<std::uint16_t> claimed_size;
 };
 
-inline void Append(Octets& octets, ByteView more) { octets.insert(octets.end(), more.begin(), more.end()); }
+inline void Append(Octets& octets, ByteView more) {
+  const std::size_t size = octets.size();
+  octets.resize(size + more.size());
+  std::copy(more.begin(), more.end(), octets.begin() + static_cast<std::ptrdiff_t>(size));
+}
 
 inline Octets FieldOctets(const RawField& field) {
   Octets octets(4);

@@ -43,11 +43,11 @@ class ResponderHarness {
  public:
   explicit ResponderHarness(std::vector<MasterKey> keys = {MakeMasterKey(0x0000A001)}, std::size_t future_count = 0,
                             std::vector<ListenerPolicy> policies = {ListenerPolicy{}},
-                            Random* random_override = nullptr)
+                            Random* random_override = nullptr, Guard* guard = nullptr)
       : ring(KeySet::Make(keys, future_count, 1, false)),
         state(SynchronizedState()),
         responder(*SelectAead(), ring, state, clock, random_override != nullptr ? *random_override : random,
-                  std::move(policies)) {}
+                  std::move(policies), guard) {}
 
   static ServerState SynchronizedState() {
     ServerState initial;
@@ -78,7 +78,7 @@ class ResponderHarness {
       batch[i].reply = replies[i];
       batch[i].source = source;
       batch[i].to_unicast = to_unicast;
-      batch[i].received = clock.Now();
+      batch[i].received = clock.Now() - age;
       batch[i].listener = listener;
     }
     responder.Prepare(batch);
@@ -120,6 +120,7 @@ class ResponderHarness {
   FakeClock clock;
   FakeRandom random;
   bool to_unicast = true;
+  Duration age{};  // how long requests have waited
   KeyRing ring;
   Published<ServerState> state;
   Responder responder;

@@ -71,7 +71,7 @@ std::optional<Octets> Open(const Aead& aead, const Message& message, const Octet
               .ok = true};
   aead.Open({&job, 1});
   if (job.ok) return plaintext;
-  EXPECT_EQ(plaintext, Octets(plaintext.size())) << "nothing of a message that fails may be left behind";
+  EXPECT_EQ(plaintext, Octets(plaintext.size())) << "nothing of a message that fails may be left behind (R-AEAD-06)";
   return std::nullopt;
 }
 

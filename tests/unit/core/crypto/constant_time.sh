@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks that no branch and no address of a backend depends on a secret, with valgrind's memcheck on secrets marked
-# undefined, and that the check would notice. Usage: constant_time.sh PROGRAM BACKEND. Exit status 77: cannot be checked.
+# undefined, and that the check would notice (R-AEAD-07 asks for it of tags). Usage: constant_time.sh PROGRAM BACKEND. Exit
+# status 77: cannot be checked.
 set -uo pipefail
 program=$1 backend=$2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

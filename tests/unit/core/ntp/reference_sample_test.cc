@@ -36,7 +36,7 @@ class ChronySampleTest : public ::testing::Test {
   ChronyTracking tracking_;
 };
 
-TEST_F(ChronySampleTest, MirrorsChronyd) {
+TEST_F(ChronySampleTest, MirrorsChronyd_R_NTP_08_10) {
   const auto sample = Sample();
   ASSERT_TRUE(sample);
   EXPECT_TRUE(sample->synchronized);
@@ -138,7 +138,7 @@ class NtpSampleTest : public ::testing::Test {
   NtpHeader header_;
 };
 
-TEST_F(NtpSampleTest, MirrorsTheHeader) {
+TEST_F(NtpSampleTest, MirrorsTheHeader_R_NTP_08_10) {
   const auto sample = Sample();
   ASSERT_TRUE(sample);
   EXPECT_TRUE(sample->synchronized);
@@ -239,7 +239,7 @@ TEST(KernelSample, TakesWhatTheDaemonToldTheKernel) {
   EXPECT_FALSE(SampleFromKernel(kernel, 2, kKernelReferenceId, clock.Now(), Read(clock)).synchronized);
 }
 
-TEST(LocalSample, IsAlwaysSynchronized) {
+TEST(LocalSample, IsAlwaysSynchronized_R_NTP_10) {
   const FakeClock clock;
   const auto sample = LocalSample(10, Read(clock));
   EXPECT_TRUE(sample.synchronized);

@@ -132,6 +132,23 @@ TEST(Cookie, SharesNothingButTheKeyId_R_CK_02) {
   for (std::size_t at = 0; at < first.size(); ++at) EXPECT_EQ(ever_differed[at], at >= kCookieKeyIdSize) << at;
 }
 
+// A mode that is not misuse-resistant would show the difference of two plaintexts when a nonce repeats.
+TEST(Cookie, TellsNothingWhenANonceRepeats_R_CK_03) {
+  for (const AeadId master : kMasterAeads) {
+    VectorNonce nonce;
+    const auto set = SetWith(master);
+    AssociationKeys keys = VectorKeys(AeadId::kAesSivCmac256);
+    const Octets first = Seal(*set, keys, nonce);
+    keys.s2c[31] ^= 1;  // the last octet of the plaintext
+    const Octets second = Seal(*set, keys, nonce);
+    const std::size_t begin = kCookieKeyIdSize + AeadNonceSize(master);
+    ASSERT_TRUE(std::equal(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(begin), second.begin()));
+    std::size_t equal = 0;
+    for (std::size_t at = begin; at < first.size(); ++at) equal += first[at] == second[at] ? 1 : 0;
+    EXPECT_LT(equal, 6U) << "80 octets of chance";
+  }
+}
+
 TEST(Cookie, IsSealedByTheCurrentKeyAndOpenedByAll_R_CK_06_07) {
   FakeRandom random;
   const MasterKey future = MakeMasterKey(4, AeadId::kAesSivCmac256, 0x10);

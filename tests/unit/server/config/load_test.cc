@@ -212,6 +212,8 @@ TEST(ParseConfig, WalksTheBorderOfEveryRange) {
                                                   {"workers.ntp", "1", "0"},
                                                   {"workers.ntp", "1024", "1025"},
                                                   {"keys.rotate-every", "1s", "999ms"},
+                                                  // R-AEAD-12: fewer than 2^48 cookies under one key, at 8 million/s.
+                                                  {"keys.rotate-every", "366d", "367d"},
                                                   {"keys.keep", "1", "0"},
                                                   {"keys.keep", "30", "31"},
                                                   {"reference.stratum", "1", "0"},

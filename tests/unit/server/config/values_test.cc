@@ -73,7 +73,7 @@ TEST(IsNtpServerName, RefusesWhatARecordMayNotCarry) {
   EXPECT_FALSE(IsNtpServerName(std::string(64, 'a')));
 }
 
-TEST(ParseReferenceId, TakesCharactersAndAddresses) {
+TEST(ParseReferenceId, TakesCharactersAndAddresses_R_NTP_10) {
   EXPECT_EQ(ParseReferenceId("GPS"), 0x47505300U);
   EXPECT_EQ(ParseReferenceId("LOCL"), 0x4C4F434CU);
   EXPECT_EQ(ParseReferenceId("192.0.2.1"), 0xC0000201U);

@@ -107,6 +107,66 @@ TEST_F(KeyFollowingTest, WarnsWhenNoKeyIsLeftOfTheRingBefore) {
   EXPECT_THAT(complaints_, ElementsAre(HasSubstr("two programs overwrite this file")));
 }
 
+TEST_F(KeyFollowingTest, RefusesKeysThatComeBackBecauseTwoProgramsWriteInTurn) {
+  const auto one = [this](const StoredRing& ring) { WriteFile(path_, Text(ring)); };
+  one(RingOf({11, 10, 9}));
+  const auto follower = Follow();
+  one(RingOf({0x1003, 0x1002}));
+  follower->Tick();
+  ASSERT_EQ(Sealing(*follower), 0x1002U) << "once may be an owner who revoked all keys";
+  complaints_.clear();
+  // The first writer rotates, and so puts its own ring back.
+  one(RingOf({12, 11, 10, 9}));
+  for (int i = 0; i < 3; ++i) follower->Tick();
+  EXPECT_EQ(Sealing(*follower), 0x1002U);
+  EXPECT_THAT(complaints_, ElementsAre(HasSubstr("two programs overwrite it in turn")));
+  EXPECT_EQ(follower->Reload()->problem, KeyRequestProblem::kNotLoaded);
+  EXPECT_THAT(follower->Status().trouble, HasSubstr("the keys in force stay"));
+  // The second one goes on, and is followed.
+  one(RingOf({0x1004, 0x1003, 0x1002}));
+  follower->Tick();
+  EXPECT_EQ(Sealing(*follower), 0x1003U);
+  EXPECT_EQ(follower->Status().trouble, "");
+  // A third ring that nobody has seen is taken, with a warning.
+  one(RingOf({0x2003, 0x2002}));
+  follower->Tick();
+  EXPECT_EQ(Sealing(*follower), 0x2002U);
+  // What was refused once is refused for as long as this process lives, and taken by the next one.
+  one(RingOf({12, 11, 10, 9}));
+  follower->Tick();
+  EXPECT_EQ(Sealing(*follower), 0x2002U);
+  EXPECT_EQ(Sealing(*Follow()), 11U);
+}
+
+TEST_F(KeyFollowingTest, RefusesChronysFileWhereAnNtsdKeepsItAsItsOwn) {
+  FakeRandom random;
+  auto keeper = Keep();
+  WriteFile(path_, WriteChronyKeys(RingOf({0x13, 0x22, 0x31, 0x40}), hours(1), random).text);
+  const auto refused = TryFollow();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().text, HasSubstr("an ntsd keeps it as its own"));
+  // The keeper itself leaves it alone as well.
+  EXPECT_EQ(keeper->Rotate().error().problem, KeyRequestProblem::kNotStored);
+  keeper.reset();
+  EXPECT_TRUE(TryFollow()) << "nobody keeps it any more";
+}
+
+TEST_F(KeyFollowingTest, RefusesAFileThatOthersMayReplace) {
+  namespace fs = std::filesystem;
+  WriteFile(path_, Text(RingOf({11, 10, 9})));
+  const fs::path folder = fs::path(path_).parent_path();
+  for (const fs::perms open : {fs::perms::group_write, fs::perms::others_write}) {
+    fs::permissions(folder, fs::perms::owner_all | open);
+    const auto refused = TryFollow();
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().text, HasSubstr("others may write to"));
+    fs::permissions(folder, fs::perms::owner_all | open | fs::perms::sticky_bit);
+    EXPECT_TRUE(TryFollow()) << "each file is its owner's";
+  }
+  fs::permissions(folder, fs::perms::owner_all);
+  EXPECT_TRUE(TryFollow());
+}
+
 TEST_F(KeyFollowingTest, TheSameKeysInANewFileArePublishedOnce) {
   WriteFile(path_, Text(RingOf({11, 10, 9})));
   const auto follower = Follow();
