@@ -216,7 +216,7 @@ if $want_interop && $release_built; then
   fi
 fi
 if $want_all; then
-  Step "Include rule and house rules" include-rule Programs include-rule release tests/include_rule_test.py
+  Step "Include rule, house rules, requirements" include-rule Programs include-rule release tests/include_rule_test.py tests/requirements_test.py
   if command -v clang-format-14 >/dev/null; then
     Step "clang-format" clang-format FormatCheck
   else

@@ -341,7 +341,7 @@ void Responder::WriteHeader(const Exchange& exchange, const Request& request, By
   work.transmit_noise = static_cast<std::uint32_t>(noise);
   work.receive = shared.Stamp(exchange.received, static_cast<std::uint32_t>(noise >> 32));
   header.version = request.version;
-  header.poll = request.poll;
+  header.poll = std::max(request.poll, policies_[exchange.listener].poll_floor);
   header.origin = request.transmit;
   header.receive = work.receive;
   header.Write(writer);

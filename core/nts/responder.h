@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -42,6 +43,8 @@ struct ListenerPolicy {
   RequireNts require_nts = RequireNts::kNo;
   std::uint8_t versions = 0b0001'1110;  // bit v: version v is served
   bool smear = false;                   // leap seconds are spread over a day
+  // Answers never tell a shorter poll interval than 2^this seconds (RFC 5905 §7.3); the default is no floor.
+  std::int8_t poll_floor = std::numeric_limits<std::int8_t>::min();
 };
 
 // One datagram on its way through. The caller owns the memory behind it.

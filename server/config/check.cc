@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -16,6 +18,16 @@ namespace {
 // sockaddr_un holds 108 octets with the zero at the end.
 constexpr std::size_t kSocketPathSizeMax = 107;
 
+// Whether only a network of its own reaches that address. The unspecified one is all of this host's.
+bool IsPrivate(const IpAddress& address) {
+  static const std::array kPrefixes = {
+      IpPrefix::Parse("127.0.0.0/8"),    IpPrefix::Parse("10.0.0.0/8"),     IpPrefix::Parse("172.16.0.0/12"),
+      IpPrefix::Parse("192.168.0.0/16"), IpPrefix::Parse("169.254.0.0/16"), IpPrefix::Parse("100.64.0.0/10"),
+      IpPrefix::Parse("::1/128"),        IpPrefix::Parse("fc00::/7"),       IpPrefix::Parse("fe80::/10")};
+  return std::any_of(kPrefixes.begin(), kPrefixes.end(),
+                     [&address](const std::optional<IpPrefix>& prefix) { return prefix->Contains(address); });
+}
+
 // The configuration under check, and where its complaints go.
 class Checker {
  public:
@@ -25,6 +37,7 @@ class Checker {
     CheckRoles();
     CheckListeners();
     CheckKe();
+    CheckSmear();
     CheckNames();
     CheckLimits();
     CheckControl();
@@ -107,6 +120,25 @@ class Checker {
                     *ke.ntp_port));
   }
 
+  // RFC 8633 §3.7.1: a public server must not smear, since its clients mix it with servers that do not.
+  void CheckSmear() {
+    const bool is_in_a_pool =
+        std::any_of(config_.ke.begin(), config_.ke.end(), [](const KeConfig& ke) { return !ke.pool_tokens.empty(); });
+    for (std::size_t i = 0; i < config_.ntp.size(); ++i) {
+      const NtpConfig& ntp = config_.ntp[i];
+      if (ntp.smear == Smear::kNone || ntp.smear_public) continue;
+      const auto open = std::find_if(ntp.listen.begin(), ntp.listen.end(),
+                                     [](const IpEndpoint& endpoint) { return !IsPrivate(endpoint.address); });
+      if (open == ntp.listen.end() && !is_in_a_pool) continue;
+      const std::string who = open == ntp.listen.end() ? "[[ke]] serves an NTS pool"
+                                                       : fmt::format("{} is not a private address", open->ToString());
+      Fail(fmt::format("ntp[{}].smear", i),
+           fmt::format("{}, and a server that a public pool may use must not smear; expected \"none\", or private "
+                       "addresses only, or smear-public = true in this table if nobody mixes it with other servers",
+                       who));
+    }
+  }
+
   void CheckNames() {
     for (std::size_t i = 0; i < config_.ke.size(); ++i) {
       const std::string& name = config_.ke[i].ntp_server;
@@ -182,9 +214,6 @@ std::vector<ConfigError> RefuseUnbuilt(const Config& config, const ConfigOrigins
   refuse(config.workers.engine == EngineChoice::kXdp, "workers.engine", "\"xdp\"",
          "use \"auto\", \"io_uring\" or \"mmsg\"");
   refuse(config.keys.source == KeySourceKind::kEtcd, "keys.source", "\"etcd\"", "use \"generate\" or \"follow\"");
-  for (std::size_t i = 0; i < config.ntp.size(); ++i) {
-    refuse(config.ntp[i].smear == Smear::kLinear24h, fmt::format("ntp[{}].smear", i), "\"linear-24h\"", "use \"none\"");
-  }
   refuse(config.process.sandbox == SandboxMode::kStrict, "process.sandbox", "\"strict\"",
          "use \"auto\", which drops privileges and forbids new ones");
   return errors;

@@ -31,6 +31,7 @@ struct NtpConfig {
   std::vector<std::uint8_t> versions = {1, 2, 3, 4};
   std::uint8_t dscp = 0;
   Smear smear = Smear::kNone;
+  bool smear_public = false;  // smear even where a public pool may send clients
   bool interleaved = true;
 
   friend bool operator==(const NtpConfig&, const NtpConfig&) = default;

@@ -32,6 +32,7 @@ void Describe(Visitor& visit, T& ntp) {
   visit.Integers("versions", ntp.versions, 1, 4);
   visit.Integer("dscp", ntp.dscp, 0, 63);
   visit.Choice("smear", ntp.smear);
+  visit.Flag("smear-public", ntp.smear_public);
   visit.Flag("interleaved", ntp.interleaved);
 }
 

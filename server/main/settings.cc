@@ -1,6 +1,7 @@
 #include "server/main/settings.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "ke/pool_tokens.h"
 #include "server/config/values.h"
@@ -34,6 +35,12 @@ ReferenceKind KindOf(ReferenceSource source) {
   return ReferenceKind::kLocal;
 }
 
+// The poll exponent of the shortest interval that `rate` (packets/s, 0 = no limit) lets one client keep.
+std::int8_t PollFloor(double rate) {
+  if (rate <= 0) return ListenerPolicy{}.poll_floor;
+  return static_cast<std::int8_t>(std::ceil(-std::log2(rate)));
+}
+
 }  // namespace
 
 std::vector<ListenerPolicy> ListenerPolicies(const Config& config) {
@@ -44,6 +51,7 @@ std::vector<ListenerPolicy> ListenerPolicies(const Config& config) {
       policy.versions = static_cast<std::uint8_t>(policy.versions | 1U << version);
     }
     policy.smear = table.smear == Smear::kLinear24h;
+    policy.poll_floor = PollFloor(config.limits.ntp.rate);
     policies.insert(policies.end(), table.listen.size(), policy);
   }
   return policies;

@@ -17,7 +17,8 @@
 
 namespace ntsd {
 
-// One for each address of each [[ntp]] table, in the order of Listeners::ntp.
+// One for each address of each [[ntp]] table, in the order of Listeners::ntp. Their floor of poll intervals is what the
+// limits let a client keep; it stays as it was at the start when limits are reloaded.
 std::vector<ListenerPolicy> ListenerPolicies(const Config& config);
 GuardSettings NtpGuardSettings(const Config& config);
 GuardSettings KeGuardSettings(const Config& config);

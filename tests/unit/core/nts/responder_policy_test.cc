@@ -47,6 +47,15 @@ TEST(PlainNtp, CopiesThePoll_R_NTP_07) {
   }
 }
 
+TEST(PlainNtp, TellsNoShorterPollThanTheFloor_R_NTP_07) {
+  ResponderHarness harness({testing::MakeMasterKey(1)}, 0, {ListenerPolicy{.poll_floor = 4}});
+  for (const int poll : {-128, -1, 3, 4, 5, 17, 127}) {
+    PacketBuilder builder;
+    builder.header().poll = static_cast<std::int8_t>(poll);
+    EXPECT_EQ(HeaderOf(harness.Ask(builder.Build())).poll, std::max(poll, 4));
+  }
+}
+
 TEST(PlainNtp, EchoesAUniqueIdAlone_R_EF_10) {
   ResponderHarness harness;
   for (const std::size_t size : {32U, 64U, 256U}) {

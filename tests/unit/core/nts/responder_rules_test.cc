@@ -164,7 +164,7 @@ TEST_P(ResponderRules, TakesSurplusPadding_R_NTS_17) {
   }
 }
 
-TEST_P(ResponderRules, IgnoresUnknownFieldsEverywhere_R_NTS_19_R_EF_04) {
+TEST_P(ResponderRules, IgnoresUnknownFieldsEverywhere_R_NTS_19_R_EF_04_18) {
   Octets plaintext;
   testing::Append(plaintext, testing::FieldOctets({.type = 0x4321, .body = {}}));
   testing::Append(plaintext, testing::FieldOctets({.type = 0x4322, .body = Octets(4, 0xEE)}));
@@ -239,12 +239,22 @@ TEST_P(ResponderRules, AnswersReplaysAndReusedCookies_R_NTS_18_20) {
   EXPECT_EQ(cookies.size(), 100U) << "each answer brings a fresh one";
 }
 
-TEST_P(ResponderRules, GivesCookiesThatItTakesBack_R_NTS_08_R_CK_13) {
+TEST_P(ResponderRules, GivesCookiesThatItTakesBack_R_NTS_08) {
   Octets cookie = harness.SealedCookie(keys());
   for (int i = 0; i < 20; ++i) {
     PacketBuilder builder;
     builder.UniqueId().Cookie(cookie).Authenticate(TheAead(), keys());
     cookie = ExpectServed(builder.Build(), 1).cookies.at(0);
+  }
+}
+
+TEST_P(ResponderRules, TakesACookieFromAnyAddressAndPort_R_CK_13) {
+  const std::vector<Octets> request{Start().Authenticate(TheAead(), keys()).Build()};
+  for (const char* address : {"192.0.2.5", "198.51.100.9", "2001:db8::9"}) {
+    for (const unsigned port : {123U, 40000U, 65535U}) {
+      const IpEndpoint source{*IpAddress::Parse(address), static_cast<std::uint16_t>(port)};
+      EXPECT_EQ(harness.Ask(request, source)[0].reason, Reason::kNts) << address << " " << port;
+    }
   }
 }
 

@@ -104,12 +104,32 @@ TEST(RefuseUnbuilt, SaysWhatThisVersionHasNotAndWhatToUse) {
   EXPECT_THAT(Complaints("[[ntp]]\n[keys]\nsource = \"etcd\"\n"),
               ElementsAre("ntsd.toml:3:10: keys.source: \"etcd\" is not in this version; use \"generate\" or "
                           "\"follow\""));
-  EXPECT_THAT(Complaints("[[ntp]]\nsmear = \"linear-24h\"\n"),
-              ElementsAre("ntsd.toml:2:9: ntp[0].smear: \"linear-24h\" is not in this version; use \"none\""));
   EXPECT_THAT(
       Complaints("[[ntp]]\n[process]\nsandbox = \"strict\"\n"),
       ElementsAre("ntsd.toml:3:11: process.sandbox: \"strict\" is not in this version; use \"auto\", which drops "
                   "privileges and forbids new ones"));
+}
+
+TEST(CheckConfig, SmearsOnPrivateAddressesOnly_R_LEAP_03) {
+  const auto complaints = [](const std::string& address, const std::string& more = "") {
+    return Complaints("[[ntp]]\nsmear = \"linear-24h\"\nlisten = [\"" + address + ":123\"]\n" + more);
+  };
+  for (const char* address : {"127.0.0.1", "10.0.0.0", "10.255.255.255", "172.16.0.1", "172.31.255.255", "192.168.7.7",
+                              "169.254.1.1", "100.64.0.1", "[::1]", "[fd00::1]", "[fe80::1]"}) {
+    EXPECT_THAT(complaints(address), IsEmpty()) << address;
+  }
+  for (const char* address : {"0.0.0.0", "[::]", "9.255.255.255", "11.0.0.0", "172.15.255.255", "172.32.0.0",
+                              "192.0.2.1", "100.128.0.0", "[::2]", "[2001:db8::1]", "[fe00::1]", "[fec0::1]"}) {
+    EXPECT_THAT(complaints(address), ElementsAre(HasSubstr("a server that a public pool may use must not smear")))
+        << address;
+    EXPECT_THAT(complaints(address, "smear-public = true\n"), IsEmpty()) << address;
+  }
+  // One open address among private ones is enough, and so is an NTS pool that sends its clients here.
+  EXPECT_THAT(Complaints("[[ntp]]\nsmear = \"linear-24h\"\nlisten = [\"10.0.0.1:123\", \"192.0.2.1:123\"]\n"),
+              ElementsAre(HasSubstr("ntp[0].smear: 192.0.2.1:123 is not a private address")));
+  EXPECT_THAT(complaints("10.0.0.1", "[[ke]]\npool-tokens = \"/t\"\n"),
+              ElementsAre(HasSubstr("ntp[0].smear: [[ke]] serves an NTS pool")));
+  EXPECT_THAT(Complaints("[[ntp]]\n[[ke]]\npool-tokens = \"/t\"\n"), IsEmpty()) << "without smearing";
 }
 
 TEST(CheckConfig, WantsBucketsThatRefillInTime) {

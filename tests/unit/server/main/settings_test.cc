@@ -23,6 +23,21 @@ TEST(ListenerPolicies, AreOneForEachAddress) {
   EXPECT_TRUE(policies[2].smear);
 }
 
+TEST(ListenerPolicies, PollNoFasterThanTheLimitsAllow_R_NTP_07) {
+  Config config;
+  config.ntp.resize(1);
+  const auto floor_at = [&config](double rate) {
+    config.limits.ntp.rate = rate;
+    return int{ListenerPolicies(config)[0].poll_floor};
+  };
+  EXPECT_EQ(floor_at(0), -128) << "no limit, no floor";
+  EXPECT_EQ(floor_at(2), -1);
+  EXPECT_EQ(floor_at(1), 0);
+  EXPECT_EQ(floor_at(0.9), 1) << "a second would be too fast";
+  EXPECT_EQ(floor_at(1.0 / 64), 6);
+  EXPECT_EQ(floor_at(10'000), -13);
+}
+
 TEST(KeSettings, KnowTheNtpServerThatTheyName) {
   Config config;
   config.ntp.resize(1);
