@@ -5,6 +5,8 @@
 #   deploy/peers.sh ntpsec       build/peers/ntpsec with usr/sbin/ntpd, usr/bin/ntpq
 #   deploy/peers.sh libfaketime  build/peers/libfaketime with the library that shows a program another time
 #   deploy/peers.sh prometheus   build/peers/prometheus with usr/bin/prometheus and usr/bin/promtool
+#   deploy/peers.sh certbot      build/peers/certbot with usr/bin/certbot and its Python packages
+#   deploy/peers.sh pebble       build/peers/pebble with usr/bin/pebble, an ACME server for tests
 #   deploy/peers.sh trixie       build/peers/trixie with chrony, ntpsec and ntpd-rs of Debian 13 and everything that they stand
 #                                on, the C library included
 #   deploy/peers.sh bookworm     the same of Debian 12, which has no ntpd-rs
@@ -37,7 +39,7 @@ PackagesWith() { apt-get install --simulate --no-install-recommends "$1" 2>>"$lo
 # What the machine has is not in apt's answer. Of the rest only libraries matter to a program that is never installed.
 DownloadOne() {
   local packages
-  mapfile -t packages < <(echo "$name"; PackagesWith "$name" | grep -vx "$name" | grep -E '^(lib|python3-ntp)')
+  mapfile -t packages < <(echo "$name"; PackagesWith "$name" | grep -vx "$name" | grep -E '^(lib|python3-)')
   Download "${packages[@]}"
 }
 
@@ -90,9 +92,9 @@ SETTINGS
 }
 
 case $name in
-  chrony | ntpsec | libfaketime | prometheus) Bring=BringPackage ;;
+  chrony | ntpsec | libfaketime | prometheus | certbot | pebble) Bring=BringPackage ;;
   bookworm | trixie) Bring=BringRelease ;;
-  *) echo "usage: deploy/peers.sh chrony|ntpsec|libfaketime|prometheus|bookworm|trixie" >&2; exit 2 ;;
+  *) echo "usage: deploy/peers.sh chrony|ntpsec|libfaketime|prometheus|certbot|pebble|bookworm|trixie" >&2; exit 2 ;;
 esac
 
 if [[ ! -e $folder/.libraries ]]; then
