@@ -31,7 +31,7 @@ ARROWS = {
     "server/main": ["core", "server", "ke"],
     "server/ntsctl": ["core", "server", "ke/client.h"],
     "bench": ["core", "ke/client.h"],
-    "bench/micro": ["core", "tests/support"],  # it stands beside the tests and is built with them
+    "bench/micro": ["core", "ke", "tests/support"],  # it stands beside the tests and is built with them
     "tests": ["core", "ke", "server", "bench"],
 }
 
