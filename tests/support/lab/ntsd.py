@@ -26,7 +26,8 @@ class Ntsd:
     """Not started on construction. `folder` holds its configuration, keys, socket and log, and is gone after `close`.
     `ntp` and `ke` are the addresses to listen on; an empty list leaves that half of the service out."""
 
-    def __init__(self, namespace, certificate, ntp=None, ke=None, user="", more="", set_values=(), metrics=METRICS):
+    def __init__(self, namespace, certificate, ntp=None, ke=None, user="", more="", set_values=(), metrics=METRICS,
+                 prefix=()):
         self.namespace = namespace
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ntsd-", dir="/tmp"))
         self.config = self.folder / "ntsd.toml"
@@ -34,6 +35,7 @@ class Ntsd:
         self.socket = self.folder / "control.sock"
         self.log = self.folder / "log"
         self.set_values = list(set_values)
+        self.prefix = list(prefix)  # of its command line, such as prlimit with its arguments
         self.process = None
         chain, key = certificate
         ntp = [f"0.0.0.0:{NTP_PORT}", f"[::]:{NTP_PORT}"] if ntp is None else ntp
@@ -60,7 +62,8 @@ user = "{user}"
 {more}""")
 
     def command(self, *words):
-        return [program("ntsd"), "--config", self.config, *(word for value in self.set_values for word in ("--set", value)), *words]
+        overrides = [word for value in self.set_values for word in ("--set", value)]
+        return [*self.prefix, program("ntsd"), "--config", self.config, *overrides, *words]
 
     def start(self):
         """Starts it and returns when it has said READY; a start that fails shows what it wrote."""
