@@ -154,7 +154,7 @@ class BareServer {
     std::array<std::uint8_t, 4096> buffer;
     if (SSL_read(session_.get(), buffer.data(), static_cast<int>(buffer.size())) <= 0) return;
     std::array<std::uint8_t, 32> key;
-    for (const std::uint8_t direction : {0, 1}) {
+    for (const std::uint8_t direction : std::array<std::uint8_t, 2>{0, 1}) {
       const std::array<std::uint8_t, 5> context = {0, 0, 0, 15, direction};
       CHECK(SSL_export_keying_material(session_.get(), key.data(), key.size(), kExporterLabel,
                                        sizeof(kExporterLabel) - 1, context.data(), context.size(), 1) == 1);
