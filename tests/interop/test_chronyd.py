@@ -146,3 +146,22 @@ def test_comes_back_for_keys_when_more_rotations_were_forced_than_keys_are_kept(
     wait_until(lambda: finished_key_exchanges(server) == 2, 60, "chronyd does NTS-KE again")
     assert server.metric("ntp_responses_total", kind="nak") >= 1
     assert server.metric("ntp_cookies_opened_total", key_age="unknown") >= 1
+
+
+def test_revoked_keys_send_clients_back_for_new_ones_and_never_return(ntsd, client, tmp_path):
+    """R-CK-09: at once, and whatever old file comes along."""
+    server = ntsd().start()
+    chronyd = client()
+    await_polls(chronyd, 5)
+    backup = tmp_path / "backup"
+    server.ctl("keys", "export", "--format", "ntsd", backup)
+    server.ctl("keys", "revoke", "all")
+    wait_until(lambda: finished_key_exchanges(server) == 2, 60, "chronyd does NTS-KE again")
+    await_polls(chronyd, 5)
+    assert server.metric("ntp_responses_total", kind="nak") >= 1
+    for _ in range(2):
+        refused = server.ctl("keys", "import", "--format", "ntsd", backup, check=False)
+        assert refused.returncode == 1 and "revoked" in refused.stderr + refused.stdout
+        server.restart()
+    await_polls(chronyd, 5)
+    assert server.metric("ke_connections_total") == 0, "the new keys are still there"

@@ -76,7 +76,7 @@ TEST(KeyRingDeathTest, MoreReadersThanPlacesAreABug) {
 // Run under the thread sanitizer, a set that is wiped while a reader looks at it is reported; without it, guard pages
 // and the octets of the key tell. What this test can see was tried: with a relaxed unpin the sanitizer reports the data
 // race of the reader's last look with the keeper's delete, in every run. A pin that is only a release store passes here
-// (three runs under the sanitizer, five without): the store buffer of a real processor empties too soon for a keeper
+// (three runs under the sanitizer, eleven without): the store buffer of a real processor empties too soon for a keeper
 // that takes microseconds. key_ring_model_test.cc makes that one fail every time.
 TEST(KeyRing, ReadersFindWholeKeysThroughManyThousandRotations) {
   constexpr std::uint64_t kRotations = 20'000;
@@ -98,14 +98,19 @@ TEST(KeyRing, ReadersFindWholeKeysThroughManyThousandRotations) {
     std::uint64_t count = 0;
     while (!stop.load(std::memory_order_relaxed)) {
       const KeyRing::Pin pin = reader.Acquire();
-      const KeySet::Entry& current = pin->current();
-      const bool whole =
-          current.id == pin->generation() % kIds && EqualInConstantTime(current.key.key(), keys[current.id].key.view());
+      const auto is_whole = [&] {
+        const KeySet::Entry& current = pin->current();
+        return current.id == pin->generation() % kIds &&
+               EqualInConstantTime(current.key.key(), keys[current.id].key.view());
+      };
       // Never back to an older set.
-      if (!whole || pin->generation() < last) mistakes.fetch_add(1);
+      if (!is_whole() || pin->generation() < last) mistakes.fetch_add(1);
       last = pin->generation();
-      // Lets the keeper in on a machine with fewer processors than readers.
-      if (++count % 64 == 0) std::this_thread::yield();
+      // Lets the keeper in on a machine with fewer processors than readers: it publishes, and must not wipe this set.
+      if (++count % 64 == 0) {
+        std::this_thread::yield();
+        if (!is_whole()) mistakes.fetch_add(1);
+      }
     }
     pins.fetch_add(count);
   };

@@ -301,6 +301,14 @@ TEST_P(ResponderRules, OpensCookiesOfKeysInEveryState_R_CK_06_07) {
   EXPECT_EQ(ages.Read(ResponderCounters::kUnknownAge), 1U);
   harness.Publish({third, first}, 1);
   ExpectServed(request, 1);
+  EXPECT_EQ(ages.Read(0), 2U);
+  // Another host rotated before us, and sealed with what is our future key.
+  harness.Publish({third});
+  PacketBuilder ahead;
+  ahead.UniqueId().Cookie(harness.SealedCookie(keys())).Authenticate(TheAead(), keys());
+  harness.Publish({third, second}, 1);
+  ExpectServed(ahead.Build(), 1);
+  EXPECT_EQ(ages.Read(ResponderCounters::kFutureAge), 1U);
 }
 
 TEST_P(ResponderRules, NaksWhenNotEvenOneCookieFits_R_NTS_09) {

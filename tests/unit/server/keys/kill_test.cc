@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
+
 #include "server/keys/file_key_source.h"
 #include "server/keys/key_keeper.h"
 #include "tests/support/fakes.h"
@@ -22,6 +24,7 @@ using testing::TemporaryDirectory;
 class DeadlyFileOperations : public SystemFileOperations {
  public:
   explicit DeadlyFileOperations(int calls) : calls_left_(calls) {}
+  void BeforeDeath(std::function<void()> last_act) { last_act_ = std::move(last_act); }
 
   int Open(const std::string& path, int flags, mode_t mode) override {
     MaybeDie();
@@ -56,9 +59,12 @@ class DeadlyFileOperations : public SystemFileOperations {
 
  private:
   void MaybeDie() {
-    if (--calls_left_ == 0) ::kill(::getpid(), SIGKILL);
+    if (--calls_left_ != 0) return;
+    if (last_act_) last_act_();
+    ::kill(::getpid(), SIGKILL);
   }
   int calls_left_;
+  std::function<void()> last_act_;
 };
 
 // What the child tells, in memory that outlives it: every id that could have sealed a cookie, in order.
@@ -84,10 +90,13 @@ void RunChild(const std::string& path, int calls, std::uint64_t seed, Sealed* se
                                 [](KeyKeeper::Severity, const std::string&) {});
   if (!keeper) ::_exit(3);
   KeyRing::Reader worker((*keeper)->ring());
-  sealed->Add(worker.Acquire()->current().id);
+  const auto seal = [&] { sealed->Add(worker.Acquire()->current().id); };
+  // Workers seal while the keeper works on the disk.
+  files.BeforeDeath(seal);
+  seal();
   for (int i = 0; i < 2; ++i) {
     if (!(*keeper)->Rotate()) ::_exit(4);
-    sealed->Add(worker.Acquire()->current().id);
+    seal();
   }
   ::_exit(0);
 }
