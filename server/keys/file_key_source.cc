@@ -50,7 +50,6 @@ FollowedKeyFile::FollowedKeyFile(const std::string& path, FileOperations& files)
     : store_(path, KeyFileOwnership::kTheirs, files), watch_(DirectoryOf(path)) {}
 
 Expected<StoredRing, KeySourceError> FollowedKeyFile::Load() {
-  if (auto error = store_.DistrustFolder()) return Unexpected(std::move(*error));
   Expected<KeyStore::Text, KeySourceError> text = store_.Read();
   if (!text) return Unexpected(std::move(text.error()));
   Expected<ParsedKeyFile, KeyFileError> parsed = ParseKeyFile(text->text, text->written);

@@ -23,7 +23,7 @@ enum class KeySourceProblem : std::uint8_t {
   kBadContent,       // no key file, torn, or not a ring
   kHeldByAnother,    // another process keeps these keys
   kChangedByOthers,  // somebody wrote it since we did; it is not overwritten
-  kManyWriters,      // a followed file that more than one program writes, or may
+  kManyWriters,      // a followed file that more than one program writes
   kCannotWrite,      // it cannot be written
 };
 inline constexpr std::size_t kKeySourceProblemCount = 10;

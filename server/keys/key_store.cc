@@ -82,19 +82,6 @@ bool KeyStore::IsKeptByAnother() {
   return lock.get() >= 0 && files_.Lock(lock.get()) != 0 && errno == EWOULDBLOCK;
 }
 
-std::optional<KeySourceError> KeyStore::DistrustFolder() {
-  const std::string folder = DirectoryOf(path_);
-  struct stat status {};
-  // Where it cannot be told, reading the file will say what is wrong.
-  if (files_.StatPath(folder, true, &status) != 0) return std::nullopt;
-  // The sticky bit leaves each file to its owner.
-  if ((status.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (status.st_mode & S_ISVTX) != 0) return std::nullopt;
-  return KeySourceError{KeySourceProblem::kManyWriters,
-                        fmt::format("others may write to {} (mode {:04o}) and so put another file in place of {}: "
-                                    "chmod go-w it",
-                                    folder, status.st_mode & 07777U, path_)};
-}
-
 // Only what belongs to the right user and is closed to others is read: what others can write, they can choose.
 std::optional<KeySourceError> KeyStore::Distrust(const struct stat& status) const {
   if (!S_ISREG(status.st_mode)) {

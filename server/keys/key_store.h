@@ -46,8 +46,6 @@ class KeyStore {
   std::optional<KeySourceError> Lock();
   // True when another process holds that lock: an ntsd keeps this file. False also when we may not look.
   bool IsKeptByAnother();
-  // For a file of theirs: whether others than its owner may put another file in its place.
-  std::optional<KeySourceError> DistrustFolder();
 
   Expected<Text, KeySourceError> Read();
   // True when the file is not the one that Read() saw or Replace() wrote last, judged by its name, size and times.

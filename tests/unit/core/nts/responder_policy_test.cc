@@ -136,6 +136,26 @@ TEST(SharedHeader, TellsTheServerState_R_NTP_08_R_SEC_08) {
   EXPECT_EQ(header.reference, NtpTimestamp::FromUnix(state.reference_time));
 }
 
+TEST(SharedHeader, IsTheSameForEveryClient_R_SEC_08) {
+  ResponderHarness harness;
+  const AssociationKeys keys = VectorKeys(AeadId::kAesSivCmac256);
+  PacketBuilder authentic;
+  authentic.UniqueId().Cookie(harness.SealedCookie(keys)).Authenticate(*SelectAead(), keys);
+  PacketBuilder old;
+  old.header().version = 1;
+  old.header().poll = 17;
+  const Octets first = harness.Ask({PacketBuilder().Build()}, {*IpAddress::Parse("192.0.2.5"), 123})[0].datagram;
+  for (const char* address : {"192.0.2.5", "198.51.100.1", "2001:db8::1"}) {
+    for (const Octets& request : {PacketBuilder().Build(), authentic.Build(), old.Build()}) {
+      const Octets answer = harness.Ask({request}, {*IpAddress::Parse(address), 40000})[0].datagram;
+      EXPECT_EQ(answer[0] & 0xC7, first[0] & 0xC7) << "leap and mode";
+      EXPECT_EQ(answer[1], first[1]) << "stratum";
+      // Precision to reference timestamp: the poll before them and what comes behind belong to the request.
+      EXPECT_TRUE(std::equal(first.begin() + 3, first.begin() + 24, answer.begin() + 3));
+    }
+  }
+}
+
 TEST(SharedHeader, GrowsTheDispersionUntilWeAreNoClockAnyMore_R_NTP_06_09_R_LEAP_05) {
   ResponderHarness harness;
   ServerState state = ResponderHarness::SynchronizedState();

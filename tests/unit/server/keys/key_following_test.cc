@@ -151,22 +151,6 @@ TEST_F(KeyFollowingTest, RefusesChronysFileWhereAnNtsdKeepsItAsItsOwn) {
   EXPECT_TRUE(TryFollow()) << "nobody keeps it any more";
 }
 
-TEST_F(KeyFollowingTest, RefusesAFileThatOthersMayReplace) {
-  namespace fs = std::filesystem;
-  WriteFile(path_, Text(RingOf({11, 10, 9})));
-  const fs::path folder = fs::path(path_).parent_path();
-  for (const fs::perms open : {fs::perms::group_write, fs::perms::others_write}) {
-    fs::permissions(folder, fs::perms::owner_all | open);
-    const auto refused = TryFollow();
-    ASSERT_FALSE(refused);
-    EXPECT_THAT(refused.error().text, HasSubstr("others may write to"));
-    fs::permissions(folder, fs::perms::owner_all | open | fs::perms::sticky_bit);
-    EXPECT_TRUE(TryFollow()) << "each file is its owner's";
-  }
-  fs::permissions(folder, fs::perms::owner_all);
-  EXPECT_TRUE(TryFollow());
-}
-
 TEST_F(KeyFollowingTest, TheSameKeysInANewFileArePublishedOnce) {
   WriteFile(path_, Text(RingOf({11, 10, 9})));
   const auto follower = Follow();
