@@ -13,15 +13,6 @@ namespace {
 constexpr std::size_t kAuthenticatorHeaderSize = 8;
 constexpr std::size_t kCookiesWanted = 8;
 
-// Fields of an answer that matter to us.
-struct AnswerFields {
-  ByteView unique_id;
-  ByteView associated_data;
-  ByteView nonce;
-  ByteView sealed;
-  bool has_authenticator = false;
-};
-
 bool ReadAuthenticator(const ExtensionField& field, AnswerFields& fields) {
   ByteReader reader(field.body());
   const std::size_t nonce_size = reader.ReadU16();
@@ -31,25 +22,6 @@ bool ReadAuthenticator(const ExtensionField& field, AnswerFields& fields) {
   fields.sealed = reader.ReadBytes(sealed_size);
   fields.has_authenticator = true;
   return reader.ok();
-}
-
-std::optional<AnswerFields> WalkAnswer(ByteView datagram) {
-  AnswerFields fields;
-  std::size_t position = kNtpHeaderSize;
-  // Ends: every turn moves on by at least 16 octets.
-  while (position < datagram.size() && !fields.has_authenticator) {
-    const auto field = ParseExtensionField(datagram.subspan(position), kExtensionFieldSizeMin);
-    if (!field) return std::nullopt;
-    if (field->Is(ExtensionFieldType::kUniqueIdentifier)) {
-      if (!fields.unique_id.empty()) return std::nullopt;
-      fields.unique_id = field->body();
-    } else if (field->Is(ExtensionFieldType::kNtsAuthenticator)) {
-      fields.associated_data = datagram.first(position);
-      if (!ReadAuthenticator(*field, fields)) return std::nullopt;
-    }
-    position += field->field.size();
-  }
-  return fields;
 }
 
 ResponseVerdict KissVerdict(const NtpHeader& header) {
@@ -72,24 +44,7 @@ ResponseVerdict JudgeHeader(const ClientRequest& request, const NtpHeader& heade
                   request.unique_id.end())) {
     return ResponseVerdict::kMismatched;
   }
-  if (header.stratum == 0) return KissVerdict(header);
-  if (header.leap == LeapIndicator::kUnsynchronized || header.stratum > 15) return ResponseVerdict::kUnsynchronized;
-  return ResponseVerdict::kOk;
-}
-
-// Takes the cookies out of the decrypted fields; false when these are malformed.
-bool TakeCookies(ByteView plaintext, NtsAssociation& association, std::size_t& taken) {
-  // Ends: every turn moves on by at least 4 octets.
-  while (!plaintext.empty()) {
-    const auto field = ParseExtensionField(plaintext, kExtensionFieldHeaderSize);
-    if (!field) return false;
-    if (field->Is(ExtensionFieldType::kNtsCookie)) {
-      association.cookies.emplace_back(field->body().begin(), field->body().end());
-      ++taken;
-    }
-    plaintext = plaintext.subspan(field->field.size());
-  }
-  return true;
+  return JudgeServer(header);
 }
 
 void WriteRequestHeader(ClientRequest& request, ByteWriter& writer, Random& random) {
@@ -100,9 +55,46 @@ void WriteRequestHeader(ClientRequest& request, ByteWriter& writer, Random& rand
   header.Write(writer);
 }
 
-void WriteAuthenticator(const NtsAssociation& association, const Aead& aead, Random& random, ByteWriter& writer) {
-  const AeadId id = association.keys.aead;
-  const std::size_t nonce_size = AeadNonceSize(id);
+}  // namespace
+
+std::optional<AnswerFields> WalkAnswer(ByteView datagram) {
+  AnswerFields fields;
+  std::size_t position = kNtpHeaderSize;
+  // Ends: every turn moves on by at least 16 octets.
+  while (position < datagram.size() && !fields.has_authenticator) {
+    const auto field = ParseExtensionField(datagram.subspan(position), kExtensionFieldSizeMin);
+    if (!field) return std::nullopt;
+    if (field->Is(ExtensionFieldType::kUniqueIdentifier)) {
+      if (!fields.unique_id.empty()) return std::nullopt;
+      fields.unique_id = field->body();
+    } else if (field->Is(ExtensionFieldType::kNtsAuthenticator)) {
+      fields.associated_data = datagram.first(position);
+      if (!ReadAuthenticator(*field, fields)) return std::nullopt;
+    }
+    position += field->field.size();
+  }
+  return fields;
+}
+
+ResponseVerdict JudgeServer(const NtpHeader& header) {
+  if (header.stratum == 0) return KissVerdict(header);
+  if (header.leap == LeapIndicator::kUnsynchronized || header.stratum > 15) return ResponseVerdict::kUnsynchronized;
+  return ResponseVerdict::kOk;
+}
+
+bool ReadCookies(ByteView plaintext, std::vector<ByteView>& cookies) {
+  // Ends: every turn moves on by at least 4 octets.
+  while (!plaintext.empty()) {
+    const auto field = ParseExtensionField(plaintext, kExtensionFieldHeaderSize);
+    if (!field) return false;
+    if (field->Is(ExtensionFieldType::kNtsCookie)) cookies.push_back(field->body());
+    plaintext = plaintext.subspan(field->field.size());
+  }
+  return true;
+}
+
+SealJob WriteAuthenticator(const AssociationKeys& keys, Random& random, ByteWriter& writer) {
+  const std::size_t nonce_size = AeadNonceSize(keys.aead);
   const std::size_t associated_size = writer.size();
   WriteExtensionFieldHeader(writer, ExtensionFieldType::kNtsAuthenticator,
                             kAuthenticatorHeaderSize - kExtensionFieldHeaderSize + nonce_size + kAeadTagSize);
@@ -112,16 +104,13 @@ void WriteAuthenticator(const NtsAssociation& association, const Aead& aead, Ran
   random.Fill(nonce);
   const ByteSpan tag = writer.Reserve(kAeadTagSize);
   CHECK(writer.ok());
-  SealJob job{.aead = id,
-              .key = {.raw = association.keys.c2s.data()},
-              .associated_data = writer.written().first(associated_size),
-              .nonce = nonce,
-              .plaintext = {},
-              .sealed = tag.data()};
-  aead.Seal(std::span(&job, 1));
+  return {.aead = keys.aead,
+          .key = {.raw = keys.c2s.data()},
+          .associated_data = writer.written().first(associated_size),
+          .nonce = nonce,
+          .plaintext = {},
+          .sealed = tag.data()};
 }
-
-}  // namespace
 
 std::string_view VerdictText(ResponseVerdict verdict) {
   switch (verdict) {
@@ -181,7 +170,8 @@ std::optional<ClientRequest> BuildNtsRequest(NtsAssociation& association, const 
     WriteExtensionFieldHeader(writer, ExtensionFieldType::kNtsCookiePlaceholder, cookie.size());
     writer.WriteZeros(cookie.size());
   }
-  WriteAuthenticator(association, aead, random, writer);
+  SealJob job = WriteAuthenticator(association.keys, random, writer);
+  aead.Seal(std::span(&job, 1));
   request.datagram.resize(writer.size());
   return request;
 }
@@ -227,7 +217,10 @@ ResponseFacts JudgeNtsResponse(const ClientRequest& request, ByteView datagram, 
   }
   facts.authenticated = true;
   plaintext.resize(fields->sealed.size() - kAeadTagSize);
-  if (!TakeCookies(plaintext, association, facts.new_cookie_count)) facts.verdict = ResponseVerdict::kMalformed;
+  std::vector<ByteView> cookies;
+  if (!ReadCookies(plaintext, cookies)) facts.verdict = ResponseVerdict::kMalformed;
+  facts.new_cookie_count = cookies.size();
+  for (const ByteView cookie : cookies) association.cookies.emplace_back(cookie.begin(), cookie.end());
   return facts;
 }
 

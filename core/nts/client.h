@@ -72,6 +72,26 @@ ResponseFacts JudgePlainResponse(const ClientRequest& request, ByteView datagram
 ResponseFacts JudgeNtsResponse(const ClientRequest& request, ByteView datagram, NtsAssociation& association,
                                const Aead& aead);
 
+// --- The parts of it, for those who make and judge many at once ---
+
+// What an answer carries, as views into it.
+struct AnswerFields {
+  ByteView unique_id;
+  ByteView associated_data;  // of the authenticator: everything before it
+  ByteView nonce;
+  ByteView sealed;
+  bool has_authenticator = false;
+};
+// Nothing when the extension fields are malformed.
+std::optional<AnswerFields> WalkAnswer(ByteView datagram);
+// What a header says about the server: kOk, kUnsynchronized, or a kiss.
+ResponseVerdict JudgeServer(const NtpHeader& header);
+// Adds the bodies of the cookies in decrypted fields to `cookies`; false when the fields are malformed.
+bool ReadCookies(ByteView plaintext, std::vector<ByteView>& cookies);
+// Writes an authenticator with an empty plaintext and a fresh nonce behind what `writer` has, all but its tag: that is
+// for the job to seal, which points into the writer's octets and at `keys`.
+SealJob WriteAuthenticator(const AssociationKeys& keys, Random& random, ByteWriter& writer);
+
 // The four timestamps of one exchange (RFC 5905 §8).
 struct Sample {
   Duration offset{};  // how far the server is ahead of us
