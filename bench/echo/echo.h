@@ -19,8 +19,8 @@
 namespace ntsd::echo {
 
 enum class Engine : std::uint8_t {
-  kBlocking,      // recvmsg, sendmsg, one datagram at a time
-  kRecvmmsgSend,  // recvmmsg, then one sendmsg a datagram
+  kBlocking,      // recvmsg, sendto, one datagram at a time; with packet info sendmsg
+  kRecvmmsgSend,  // recvmmsg, then one sendto a datagram; likewise
   kRecvmmsgSendmmsg,
   kUring,  // as a worker of ntsd: multishot receive, groups of sends, the same flags
 };

@@ -37,7 +37,11 @@ void Answer(Slot& slot, const Options& options, std::size_t size, msghdr& messag
 }
 
 void SendOne(int fd, const msghdr& message, Totals& totals) {
-  ++(sendmsg(fd, &message, 0) >= 0 ? totals.sent : totals.send_failed);
+  const ssize_t sent = message.msg_control != nullptr
+                           ? sendmsg(fd, &message, 0)
+                           : sendto(fd, message.msg_iov->iov_base, message.msg_iov->iov_len, 0,
+                                    static_cast<const sockaddr*>(message.msg_name), message.msg_namelen);
+  ++(sent >= 0 ? totals.sent : totals.send_failed);
 }
 
 void SendTogether(int fd, mmsghdr* messages, std::size_t count, Totals& totals) {

@@ -165,7 +165,13 @@ void UringEcho::Take(const io_uring_cqe& completion) {
   TurnAround(answer.message, options_);
   io_uring_sqe* const entry = io_uring_get_sqe(&ring_);
   CHECK(entry != nullptr);
-  io_uring_prep_sendmsg(entry, 0, &answer.message, MSG_DONTWAIT);
+  if (answer.message.msg_control != nullptr) {
+    io_uring_prep_sendmsg(entry, 0, &answer.message, MSG_DONTWAIT);
+  } else {
+    io_uring_prep_send(entry, 0, answer.vector.iov_base, answer.vector.iov_len, MSG_DONTWAIT);
+    io_uring_prep_send_set_addr(entry, static_cast<const sockaddr*>(answer.message.msg_name),
+                                static_cast<std::uint16_t>(answer.message.msg_namelen));
+  }
   entry->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
   entry->user_data = kSendTag;
   ++totals_.sent;
