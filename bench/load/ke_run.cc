@@ -4,16 +4,11 @@
 
 #include <algorithm>
 #include <memory>
-#include <thread>
 #include <utility>
-
-#include "bench/load/cpu_meter.h"
-#include "bench/load/thread_place.h"
 
 namespace ntsd::load {
 namespace {
 
-constexpr Duration kLeadTime = std::chrono::milliseconds(20);
 constexpr Duration kSendLagMax = std::chrono::milliseconds(5);
 // A load thread that was busy for so much of the time had no rest.
 constexpr double kBusyMax = 0.95;
@@ -97,18 +92,17 @@ KeResult RunKe(const KeSettings& settings, const KePlan& plan, std::optional<int
   for (std::size_t i = 0; i < settings.thread_count; ++i) {
     workers.push_back(std::make_unique<KeWorker>(plan, settings, i));
   }
-  const MonotonicTime start = std::chrono::steady_clock::now() + kLeadTime;
-  std::vector<std::thread> threads;
-  for (const auto& worker : workers) threads.emplace_back([&] { worker->Run(start, stop); });
-  SleepUntil(start);
-  const std::optional<Duration> cpu_before = server_pid ? ProcessCpuTime(*server_pid) : std::nullopt;
-  WatchProgress([&] { return Sum(workers); }, start, settings.length, show, stop);
-  for (std::thread& thread : threads) thread.join();
-  const std::optional<Duration> cpu_after = server_pid ? ProcessCpuTime(*server_pid) : std::nullopt;
+  LapPlan lap_plan{
+      .threads = {}, .sum = [&] { return Sum(workers); }, .length = settings.length, .server_pid = server_pid};
+  for (const auto& worker : workers) {
+    lap_plan.threads.emplace_back([&stop, one = worker.get()](MonotonicTime start) { one->Run(start, stop); });
+  }
+  const Lap lap = RunTogether(lap_plan, show, stop);
 
   KeResult result;
   result.server = plan.server;
-  result.length = std::min<Duration>(settings.length, std::chrono::steady_clock::now() - start);
+  result.length = lap.length;
+  result.server_cpu = lap.server_cpu;
   result.rate = settings.rate;
   result.concurrency = settings.concurrency;
   result.thread_count = settings.thread_count;
@@ -116,7 +110,6 @@ KeResult RunKe(const KeSettings& settings, const KePlan& plan, std::optional<int
     result.totals.Merge(worker->totals());
     if (!worker->last_problem().empty()) result.last_problem = worker->last_problem();
   }
-  if (cpu_before && cpu_after) result.server_cpu = *cpu_after - *cpu_before;
   return result;
 }
 

@@ -4,17 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <thread>
 #include <utility>
-
-#include "bench/load/cpu_meter.h"
-#include "bench/load/thread_place.h"
 
 namespace ntsd::load {
 namespace {
 
-// Room for the threads to find their places.
-constexpr Duration kLeadTime = std::chrono::milliseconds(20);
 // Requests that were sent this much after their time spoil latencies below a millisecond.
 constexpr Duration kSendLagMax = std::chrono::microseconds(500);
 constexpr double kSentShareMin = 0.99;
@@ -106,23 +100,20 @@ Expected<NtpResult, std::string> RunNtp(const NtpSettings& settings, const IpEnd
     if (!worker) return Unexpected(std::move(worker.error()));
     workers.push_back(*std::move(worker));
   }
-  const MonotonicTime start = std::chrono::steady_clock::now() + kLeadTime;
-  std::vector<std::thread> threads;
-  for (const auto& worker : workers) threads.emplace_back([&] { worker->Run(start, stop); });
-  SleepUntil(start);
-  const std::optional<Duration> cpu_before = server_pid ? ProcessCpuTime(*server_pid) : std::nullopt;
-  WatchProgress([&] { return Sum(workers); }, start, settings.length, show, stop);
-  for (std::thread& thread : threads) thread.join();
-  const std::optional<Duration> cpu_after = server_pid ? ProcessCpuTime(*server_pid) : std::nullopt;
+  LapPlan plan{.threads = {}, .sum = [&] { return Sum(workers); }, .length = settings.length, .server_pid = server_pid};
+  for (const auto& worker : workers) {
+    plan.threads.emplace_back([&stop, one = worker.get()](MonotonicTime start) { one->Run(start, stop); });
+  }
+  const Lap lap = RunTogether(plan, show, stop);
 
   NtpResult result;
   result.server = server;
-  result.length = std::min<Duration>(settings.length, std::chrono::steady_clock::now() - start);
+  result.length = lap.length;
+  result.server_cpu = lap.server_cpu;
   result.rate = settings.window ? std::nullopt : settings.rate;
   result.thread_count = thread_count;
   for (const auto& worker : workers) Merge(result.totals, worker->totals());
   result.totals.answers.outcomes.Settle();
-  if (cpu_before && cpu_after) result.server_cpu = *cpu_after - *cpu_before;
   return result;
 }
 
