@@ -9,6 +9,7 @@
 
 #include "core/base/expected.h"
 #include "server/config/config.h"
+#include "server/main/inherited_sockets.h"
 #include "server/udp/udp_port.h"
 #include "server/udp/udp_socket.h"
 
@@ -35,6 +36,8 @@ struct Listeners {
   std::uint64_t SocketDrops() const;
 };
 
-Expected<Listeners, std::string> OpenListeners(const Config& config, std::size_t ntp_worker_count);
+// Opens what the service manager has not opened already.
+Expected<Listeners, std::string> OpenListeners(const Config& config, std::size_t ntp_worker_count,
+                                               InheritedSockets inherited);
 
 }  // namespace ntsd

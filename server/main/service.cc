@@ -91,7 +91,9 @@ std::string Service::SetUp() {
 std::string Service::OpenSockets() {
   placement_ = PlaceWorkers(config_.workers, AvailableCpus());
   if (config_.ntp.empty()) placement_.ntp.clear();
-  auto listeners = OpenListeners(config_, placement_.ntp.size());
+  auto inherited = InheritedSockets::Take();
+  if (!inherited) return std::move(inherited.error());
+  auto listeners = OpenListeners(config_, placement_.ntp.size(), std::move(*inherited));
   if (!listeners) return std::move(listeners.error());
   listeners_ = std::move(*listeners);
   operator_ = std::make_unique<Operator>(*this);

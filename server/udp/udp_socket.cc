@@ -132,6 +132,11 @@ Expected<Descriptor, std::string> OpenUdpSocket(const IpEndpoint& address, std::
   return socket;
 }
 
+Expected<void, std::string> PrepareUdpSocket(int fd, const IpEndpoint& address, std::uint8_t dscp) {
+  if (!SetNtpOptions(fd, address, dscp)) return Unexpected(Complaint(address, "UDP"));
+  return {};
+}
+
 Expected<Descriptor, std::string> OpenTcpListener(const IpEndpoint& address) {
   Descriptor socket = NewSocket(address, SOCK_STREAM);
   if (!socket || !SetOption(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1) || !SetAddressOptions(socket.get(), address) ||

@@ -40,6 +40,9 @@ Expected<void, std::string> CheckTcpAddressFree(const IpEndpoint& address);
 // us and leave with `dscp`.
 Expected<Descriptor, std::string> OpenUdpSocket(const IpEndpoint& address, std::uint8_t dscp);
 
+// Gives the same options to a bound socket that somebody else opened.
+Expected<void, std::string> PrepareUdpSocket(int fd, const IpEndpoint& address, std::uint8_t dscp);
+
 // A listening socket for NTS-KE.
 Expected<Descriptor, std::string> OpenTcpListener(const IpEndpoint& address);
 
