@@ -97,6 +97,28 @@ TEST(PlainNtp, NeverSendsEqualOrUnknownStamps_R_IL_05_R_NTP_18) {
   }
 }
 
+TEST(PlainNtp, StampsKissesTheSameWay_R_NTP_18_20) {
+  ResponderHarness harness({testing::MakeMasterKey(1)}, 0, {ListenerPolicy{.require_nts = RequireNts::kDeny}});
+  const AssociationKeys keys = VectorKeys(AeadId::kAesSivCmac256);
+  PacketBuilder forged;
+  forged.UniqueId().Cookie(Octets(100)).Authenticate(*SelectAead(), keys);
+  ServerState coarse = ResponderHarness::SynchronizedState();
+  coarse.precision = -6;
+  harness.state.Publish(coarse);
+  harness.clock.Set(UnixTime(std::chrono::seconds(2'085'978'496) - std::chrono::milliseconds(2)));
+  for (int i = 0; i < 200; ++i) {
+    for (const Octets& request : {PacketBuilder().Build(), forged.Build()}) {
+      const Answer answer = harness.Ask(request);
+      EXPECT_TRUE(answer.reason == Reason::kPlainDenied || answer.reason == Reason::kUnknownCookieKey);
+      const NtpHeader header = HeaderOf(answer);
+      EXPECT_EQ(header.stratum, 0);
+      EXPECT_GT(static_cast<std::int64_t>(header.transmit.bits - header.receive.bits), 0);
+      EXPECT_FALSE(header.receive.IsUnknown());
+      EXPECT_FALSE(header.transmit.IsUnknown());
+    }
+  }
+}
+
 TEST(PlainNtp, RandomisesBitsBelowThePrecision_R_NTP_11) {
   ResponderHarness harness;
   std::uint64_t ones_receive = 0;
