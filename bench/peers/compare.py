@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Runs ntsd, chronyd and a bare echo in turns on one CPU, loaded from another, and writes a dated table.
 
     bench/peers/compare.py [--rounds 5] [--seconds 3] [--server-cpu 0] [--load-cpu 1] [--only NAME…] [--out bench/results]
