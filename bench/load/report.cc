@@ -22,7 +22,7 @@ constexpr const char* kStyle = R"(
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;
 font-variant-numeric:tabular-nums}
-main{max-width:1120px;margin:0 auto;padding:40px 24px 64px}
+main{max-width:1180px;margin:0 auto;padding:40px 24px 64px}
 header{margin-bottom:28px}
 h1{font-size:30px;line-height:1.2;margin:0 0 4px;letter-spacing:-.02em}
 h2{font-size:20px;margin:0 0 2px;letter-spacing:-.01em}
@@ -54,7 +54,10 @@ td{text-align:right}
 th:first-child,td:first-child{text-align:left}
 th,td{padding:5px 8px;border-bottom:1px solid var(--line)}
 td+td{white-space:nowrap}
-.pair table{font-size:14px}
+.pair>*{min-width:0}
+.pair>div{overflow-x:auto}
+.pair table{font-size:13px}
+.pair th,.pair td{padding:5px 6px}
 summary{cursor:pointer;color:var(--soft);margin-top:14px}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--paper);border:1px solid var(--line);border-radius:8px;
 padding:10px 12px;font-size:12.5px}

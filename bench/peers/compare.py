@@ -205,8 +205,8 @@ def ratios(results):
 
 COLUMNS = (
     ("answers/s", "answers_per_s", "{:,.0f}"), ("CPU µs", "cpu_us", "{:.2f}"), ("at 2×", "overload_share", "{:.3f}"),
-    ("half: CPU µs", "half_cpu_us", "{:.2f}"), ("p50 µs", "half_p50_us", "{:.1f}"), ("p99 µs", "half_p99_us", "{:.1f}"),
-    ("loss", "half_loss", "{:.5f}"), ("T3 early p50 µs", "t3_early_p50_us", "{:.2f}"), ("p99 µs", "t3_early_p99_us", "{:.2f}"),
+    ("half: CPU µs", "half_cpu_us", "{:.2f}"), ("half: p50 µs", "half_p50_us", "{:.1f}"), ("half: p99 µs", "half_p99_us", "{:.1f}"),
+    ("half: loss", "half_loss", "{:.5f}"), ("T3 early p50 µs", "t3_early_p50_us", "{:.2f}"), ("T3 early p99 µs", "t3_early_p99_us", "{:.2f}"),
     ("offered ×", "offered_over_answers", "{:.1f}"), ("unexpected", "unexpected", "{:.0f}"),
 )
 HANDSHAKE_COLUMNS = (
