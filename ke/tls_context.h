@@ -94,6 +94,8 @@ class TlsClientContext {
     std::string signature_algorithms;
     bool only_tls12 = false;
     std::vector<std::string> alpn{std::string(kAlpn)};  // empty: no such extension
+    // Offers a key that no server knows, and with it early data (RFC 8446 §4.2.10), which no NTS-KE server may take.
+    bool early_data = false;
   };
   static Expected<std::shared_ptr<const TlsClientContext>, std::string> Make(const Options& options);
   ~TlsClientContext();

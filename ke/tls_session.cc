@@ -88,6 +88,27 @@ TlsFailure Classify(unsigned long error) {
   }
 }
 
+// OpenSSL's messages that TlsMessage has a kind for; the others are headers of records.
+void OnMessage(int sent, int /*version*/, int content_type, const void* octets, std::size_t size, SSL* /*ssl*/,
+               void* messages) {
+  TlsMessage::Kind kind{};
+  switch (content_type) {
+    case SSL3_RT_HANDSHAKE:
+      kind = TlsMessage::Kind::kHandshake;
+      break;
+    case SSL3_RT_ALERT:
+      kind = TlsMessage::Kind::kAlert;
+      break;
+    case SSL3_RT_INNER_CONTENT_TYPE:
+      kind = TlsMessage::Kind::kRecord;
+      break;
+    default:
+      return;
+  }
+  const ByteView view(static_cast<const std::uint8_t*>(octets), size);
+  static_cast<std::vector<TlsMessage>*>(messages)->push_back({sent != 0, kind, {view.begin(), view.end()}});
+}
+
 }  // namespace
 
 std::unique_ptr<TlsSession> TlsSession::Accept(std::shared_ptr<const TlsContext> context) {
@@ -181,6 +202,19 @@ void TlsSession::Close() {
   ERR_clear_error();
   SSL_shutdown(ssl_);
 }
+
+void TlsSession::Observe(std::vector<TlsMessage>* messages) {
+  SSL_set_msg_callback(ssl_, OnMessage);
+  SSL_set_msg_callback_arg(ssl_, messages);
+}
+
+bool TlsSession::WriteEarly(ByteView octets) {
+  ERR_clear_error();
+  std::size_t size = 0;
+  return SSL_write_early_data(ssl_, octets.data(), octets.size(), &size) == 1 && size == octets.size();
+}
+
+bool TlsSession::EarlyDataAccepted() const { return SSL_get_early_data_status(ssl_) == SSL_EARLY_DATA_ACCEPTED; }
 
 bool TlsSession::Export(std::string_view label, ByteView context, ByteSpan key) {
   ERR_clear_error();

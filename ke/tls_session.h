@@ -33,6 +33,18 @@ enum class TlsFailure : std::uint8_t {
   kProtocol,            // anything else that breaks TLS
 };
 
+// Something that passed in a session besides the application's octets, for those who look closely.
+struct TlsMessage {
+  enum class Kind : std::uint8_t {
+    kHandshake,  // one handshake message, type and length included
+    kAlert,      // level and description
+    kRecord,     // an encrypted record; its inner type in one octet (RFC 8446 §5.2)
+  };
+  bool sent = false;
+  Kind kind{};
+  std::vector<std::uint8_t> octets;
+};
+
 class TlsSession {
  public:
   enum class Progress : std::uint8_t { kNeedsOctets, kDone, kFailed };
@@ -70,6 +82,13 @@ class TlsSession {
   bool Write(ByteView octets);
   // Says that nothing more will come (close_notify).
   void Close();
+
+  // From now on every message that passes is added to `messages`, which must outlive the session.
+  void Observe(std::vector<TlsMessage>* messages);
+  // The client's side, before the handshake, in a context with early_data: sends `octets` with the ClientHello.
+  bool WriteEarly(ByteView octets);
+  // After the handshake: the server took what WriteEarly() sent.
+  bool EarlyDataAccepted() const;
 
   // RFC 8446 §7.5; only after the handshake. False: OpenSSL would not.
   bool Export(std::string_view label, ByteView context, ByteSpan key);

@@ -71,6 +71,7 @@ class PacketBuilder {
 
   struct Authenticator {
     std::size_t nonce_size = 16;
+    Octets nonce;  // empty: `nonce_size` octets that are the same each time
     Octets plaintext;
     std::size_t additional_padding = 0;
     std::optional<std::uint16_t> claimed_nonce_size;
@@ -80,8 +81,11 @@ class PacketBuilder {
   // Seals everything so far with the C2S key.
   PacketBuilder& Authenticate(const Aead& aead, const AssociationKeys& keys, const Authenticator& options) {
     const Octets before = Build();
-    Octets nonce(options.nonce_size);
-    for (std::size_t i = 0; i < nonce.size(); ++i) nonce[i] = static_cast<std::uint8_t>(0xA0 + i);
+    Octets nonce = options.nonce;
+    if (nonce.empty()) {
+      nonce.resize(options.nonce_size);
+      for (std::size_t i = 0; i < nonce.size(); ++i) nonce[i] = static_cast<std::uint8_t>(0xA0 + i);
+    }
     Octets sealed(options.plaintext.size() + kAeadTagSize);
     if (AeadNonceSizeIsLegal(keys.aead, nonce.size())) {
       SealJob job{.aead = keys.aead,
