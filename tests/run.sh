@@ -6,7 +6,7 @@
 #
 # Options narrow it to parts, and add up when several are given:
 #   --unit                          unit tests, with the address and undefined-behaviour sanitizers
-#   --interop                       whole programs: real peers (tests/interop), overload, and the system (tests/system)
+#   --interop                       whole programs: real peers (tests/interop), conformance, overload, and the system (tests/system)
 #   --sanitize                      unit tests under the address sanitizer and under the thread sanitizer
 #   --fuzz-seconds N                seconds for each fuzz target (10; --full 60; 0 leaves fuzzing out)
 #
@@ -208,6 +208,9 @@ fi
 if $want_interop && $release_built; then
   if Step "Unpack the peers" peers Peers; then
     Step "Interoperation with real peers" interop Programs interop release tests/interop
+    # Which clients work with which policy of ntsd, as a table.
+    sed -n '/^client  /,/^[^a-z]/{/^[a-z]/s/^/    /p}' "$logs/interop.log"
+    Step "Conformance: ntsd, chronyd and NTPsec" conformance Programs conformance release tests/conformance
     Step "Overload and abuse" overload Programs overload release tests/overload
   fi
   if [[ -x build/asan/bin/ntsd ]] && ($want_unit || $want_sanitize); then
