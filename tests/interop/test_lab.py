@@ -3,8 +3,9 @@
 import pytest
 
 from lab import chrony, ntp_packet
+from lab.frozen_clock import freeze
 from lab.namespaces import Net
-from lab.process import wait_until
+from lab.process import Process, wait_until
 
 
 def nts_server_lines(certificate):
@@ -55,3 +56,15 @@ def test_plain_request_gets_a_reply_from_the_address_that_was_asked(net, chronyd
         (octets, source), = ntp_packet.ask(net.client, address, 11123, ntp_packet.request())
         assert source == (address, 11123)
         assert ntp_packet.read(octets).mode == ntp_packet.SERVER_MODE
+
+
+@pytest.mark.parametrize("before_exec", [None, freeze], ids=["free", "frozen"])
+def test_a_frozen_clock_takes_every_order_and_follows_none(tmp_path, before_exec):
+    """Without CAP_SYS_TIME in either case, so that the machine's clock is safe when this fails."""
+    code = "import time; before = time.time(); time.clock_settime(time.CLOCK_REALTIME, before + 1e6); print(time.time() - before < 1e3)"
+    set_clock = ["setpriv", "--bounding-set=-sys_time", "--inh-caps=-sys_time", "/usr/bin/python3", "-c", code]
+    child = Process(set_clock, tmp_path / "log", before_exec=before_exec)
+    if before_exec is None:
+        assert child.wait() == 1 and "PermissionError" in child.output()
+    else:
+        assert child.wait() == 0 and child.output().strip() == "True"

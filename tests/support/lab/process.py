@@ -22,7 +22,7 @@ def wait_until(condition, timeout, what):
         time.sleep(0.02)
 
 
-def _before_exec(namespace):
+def _before_exec(namespace, more=None):
     """What the child does between fork and exec."""
 
     def prepare():
@@ -30,20 +30,22 @@ def _before_exec(namespace):
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if namespace is not None:
             enter_network(namespace.descriptor)
+        if more is not None:
+            more()
 
     return prepare
 
 
 class Process:
-    """One running program. Started on construction, in `namespace` if one is given."""
+    """One running program. Started on construction, in `namespace` if one is given; `before_exec` is called in the child."""
 
-    def __init__(self, argv, log, namespace=None, env=None):
+    def __init__(self, argv, log, namespace=None, env=None, before_exec=None):
         self.log = log
         self.argv = [str(word) for word in argv]
         with open(log, "ab") as output:
             self.popen = subprocess.Popen(
                 self.argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                env=dict(os.environ, **(env or {})), preexec_fn=_before_exec(namespace),
+                env=dict(os.environ, **(env or {})), preexec_fn=_before_exec(namespace, before_exec),
             )
 
     @property
