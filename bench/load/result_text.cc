@@ -162,11 +162,11 @@ std::string SweepPointHeading() {
 }
 
 std::string SweepPointText(const SweepPoint& point, const std::string& what) {
-  return fmt::format("{:<10} {:>10} {:>10} {:>10} {:>7.3f} % {:>10} {:>10} {:>10} {:>8} {}\n", what,
+  return fmt::format("{:<10} {:>10} {:>10} {:>10} {:>7.3f} % {:>10} {:>10} {:>10} {:>8} {:<4} {}\n", what,
                      CountText(point.rate), CountText(point.sent_rate), CountText(point.answer_rate), point.loss * 100,
                      TimeText(point.p50), TimeText(point.p99), TimeText(point.p999),
-                     point.server_us ? fmt::format("{:.2f}", *point.server_us) : "-",
-                     point.generator_limits.empty() ? (point.is_good ? "good" : "") : "generator");
+                     point.server_us ? fmt::format("{:.2f}", *point.server_us) : "-", point.is_good ? "good" : "",
+                     point.generator_limits.empty() ? "" : "generator");
 }
 
 std::string SweepText(const SweepResult& result, const SweepSettings& settings) {

@@ -150,6 +150,33 @@ TEST(AnswerJudge, NoFlippedBitOfAnAnswerIsOk) {
   EXPECT_EQ(load.outcomes().count(AnswerKind::kOk), 1U);
 }
 
+TEST(AnswerJudge, NothingButTheTrueAnswerIsOkWhateverIsDoneToIt) {
+  Load load;
+  testing::FakeRandom random(2026);
+  const Octets good = load.server.Ask(load.Send()).datagram;
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    load.last->state = FlightState::kOpen;
+    load.Receive({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)});
+  }
+  for (int i = 0; i < 20'000; ++i) {
+    Octets answer = good;
+    for (std::uint64_t changes = random.Below(8); changes > 0; --changes) {
+      answer[random.Below(answer.size())] = static_cast<std::uint8_t>(random.Next());
+    }
+    if (random.Below(4) == 0) {
+      answer.resize(random.Below(kRequestSizeMax));
+      for (std::size_t k = good.size(); k < answer.size(); ++k) answer[k] = static_cast<std::uint8_t>(random.Next());
+    }
+    if (answer == good) continue;
+    load.last->state = FlightState::kOpen;
+    load.Receive(answer);
+    ASSERT_EQ(load.outcomes().count(AnswerKind::kOk), 0U) << "seed 2026, round " << i;
+  }
+  load.last->state = FlightState::kOpen;
+  load.Receive(good);
+  EXPECT_EQ(load.outcomes().count(AnswerKind::kOk), 1U);
+}
+
 TEST(AnswerJudge, WithoutVerifyingAForgeryPassesWhichIsWhyTheShareIsTold) {
   Load load({}, AeadId::kAesSivCmac256, 1'000'000);
   Octets answer = load.server.Ask(load.Send()).datagram;
