@@ -69,7 +69,8 @@ Duration RotationSchedule::UntilDue(MonotonicTime monotonic) const {
 }
 
 RotationSchedule RotationSchedule::AfterDue(MonotonicTime monotonic) const {
-  return {rotate_every_, began_ + Age(monotonic) / rotate_every_ * rotate_every_};
+  const Duration late = Age(monotonic) % rotate_every_;
+  return {rotate_every_, late <= rotate_every_ / 2 ? monotonic - late : monotonic};
 }
 
 RotationSchedule RotationSchedule::AfterForced(MonotonicTime monotonic) const { return {rotate_every_, monotonic}; }

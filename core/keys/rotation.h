@@ -35,7 +35,8 @@ class RotationSchedule {
   Duration UntilDue(MonotonicTime monotonic) const;
 
   // The schedule after the rotation that is due. However long it is overdue it is one rotation, since the keys between
-  // would have sealed nothing; the hours at which keys rotate stay the same.
+  // would have sealed nothing. The hours at which keys rotate stay the same, unless the next one would come within half
+  // a period: then a whole period begins now, so that the new future key reaches all hosts that share the ring in time.
   RotationSchedule AfterDue(MonotonicTime monotonic) const;
   // The schedule after a rotation that was asked for: a whole period begins now.
   RotationSchedule AfterForced(MonotonicTime monotonic) const;

@@ -58,6 +58,17 @@ TEST(RotationSchedule, MakesOneRotationOfManyMissedOnesAndKeepsTheHour) {
   }
 }
 
+TEST(RotationSchedule, NeverRotatesTwiceWithinHalfAPeriod_R_CK_11_15) {
+  const FakeClock clock;
+  for (int minutes_late = 0; minutes_late < 2 * 24 * 60; ++minutes_late) {
+    const Duration late = std::chrono::minutes(minutes_late);
+    const RotationSchedule schedule(kDay, clock.Now() - kDay - late, clock.Now(), clock.Monotonic());
+    const RotationSchedule next = schedule.AfterDue(clock.Monotonic());
+    const Duration past_the_hour = late % kDay;
+    EXPECT_EQ(next.UntilDue(clock.Monotonic()), past_the_hour <= hours(12) ? kDay - past_the_hour : kDay);
+  }
+}
+
 TEST(RotationSchedule, StepsOfTheWallClockNeitherLoseNorMultiplyRotations) {
   for (const Duration step :
        {Duration(hours(-24 * 4000)), Duration(hours(-1)), Duration(hours(1)), Duration(hours(24 * 4000))}) {
