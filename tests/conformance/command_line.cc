@@ -11,6 +11,7 @@ namespace {
 struct Typed {
   CommandLine line;
   std::string ntp_host;
+  std::vector<std::string> addresses;
   std::uint16_t ntp_port = 0;
   std::string token_file;
   double timeout_s = 1;
@@ -21,6 +22,7 @@ void AddOptions(CLI::App& app, Typed& typed) {
   Target& target = typed.line.target;
   app.set_version_flag("--version", std::string("ntsconform ") + NTSD_VERSION);
   app.add_option("HOST", target.host, "A name or an address of the server");
+  app.add_option("--address", typed.addresses, "An address of the host, instead of those that its name resolves to");
   app.add_option("--ke-port", target.ke_port, "Port of NTS-KE")->capture_default_str();
   app.add_option("--ntp-host", typed.ntp_host, "Host of NTP; default: what NTS-KE says");
   app.add_option("--ntp-port", typed.ntp_port, "Port of NTP; default: what NTS-KE says, or 123");
@@ -67,6 +69,11 @@ Expected<CommandLine, CommandLineEnd> ParseCommandLine(int argument_count, const
   }
   Target& target = typed.line.target;
   if (target.host.empty() && !typed.line.wants_list) return Unexpected(UsageError("HOST is missing; see --help"));
+  for (const std::string& text : typed.addresses) {
+    const std::optional<IpAddress> address = IpAddress::Parse(text);
+    if (!address) return Unexpected(UsageError("--address: expected an IPv4 or IPv6 address, got " + text));
+    target.addresses.push_back(*address);
+  }
   if (!typed.ntp_host.empty()) target.ntp_host = typed.ntp_host;
   if (typed.ntp_port != 0) target.ntp_port = typed.ntp_port;
   target.timeout = FromSeconds(typed.timeout_s);

@@ -40,16 +40,8 @@ int Fail(const std::string& problem) {
   return kNotRun;
 }
 
-// Without NTS most sections have nothing to look at.
-bool NeedsNtsKe(const Check& check) {
-  const std::string_view id = check.id;
-  return id.substr(0, 6) == "R-TLS-" || id.substr(0, 5) == "R-KE-" || id.substr(0, 5) == "R-EX-" ||
-         id.substr(0, 7) == "R-POOL-" || id == "R-V5-08" || id == "R-CK-02" || id == "R-CK-04" || id == "R-SEC-04" ||
-         id == "R-SEC-05";
-}
-
 int RunAll(const CommandLine& line, std::vector<Check> checks) {
-  if (line.target.is_plain) std::erase_if(checks, NeedsNtsKe);
+  if (line.target.is_plain) std::erase_if(checks, [](const Check& check) { return NeedsNtsKe(check.id); });
   if (checks.empty()) return Fail("--only names no check; --list shows them");
   const auto start = std::chrono::steady_clock::now();
   Probe probe(line.target);

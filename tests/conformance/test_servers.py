@@ -47,6 +47,10 @@ NTPSEC_DEVIATES = {
 # NTPsec sleeps for a second before each NTS-KE connection, so it is not asked for all of them.
 NTPSEC_SECTIONS = "R-TLS-03,R-TLS-05,R-TLS-17,R-KE-01,R-KE-05,R-KE-28,R-EX-01,R-NTP,R-EF,R-NTS,R-AEAD,R-CK-01,R-LEAP"
 
+# What needs a host with several addresses.
+BOTH_FAMILIES = ["--address", Net.SERVER_V4[0], "--address", Net.SERVER_V6[0]]
+BY_NAME = "R-TLS-01,R-TLS-12,R-TLS-13,R-KE-35,R-NTP-12,R-CK-13,R-SEC-09"
+
 
 class Run:
     """One ntsconform under way; `report()` waits for its end."""
@@ -92,15 +96,17 @@ def runs(tmp_path_factory, authority, certificate, _namespaces):
             stack.callback(server.close)
             return server.start()
 
-        def start(net, *words, host=SERVER):
-            return Run(net, tmp_path_factory.mktemp("report"), "--ca", authority.ca, "--name", "ntsd.test", *words, host=host)
+        def start(net, *words, **arguments):
+            return Run(net, tmp_path_factory.mktemp("report"), "--ca", authority.ca, "--name", "ntsd.test", *words, **arguments)
 
         token = tmp_path_factory.mktemp("pool") / "token"
         token.write_text(secrets.token_hex(40) + "\n")
         token.chmod(0o600)
-        own, limited, other, third = network(), network(), network(), network()
+        own, limited, other, third, mute, denying = (network() for _ in range(6))
         start_ntsd(own, set_values=[KE_TIMEOUT, f"ke[0].pool-tokens='{token}'"])
         start_ntsd(limited, set_values=[KE_TIMEOUT, "limits.ntp.rate=2", "limits.ntp.burst=64"])
+        start_ntsd(mute, set_values=["ntp[0].require-nts='ignore'"])
+        start_ntsd(denying, set_values=["ntp[0].require-nts='deny'"])
         chronyd = Chronyd(other.server, "local stratum 10", "allow", f"port {NTP_PORT}", f"ntsservercert {chain}",
                           f"ntsserverkey {key}")
         stack.callback(chronyd.stop)
@@ -113,6 +119,9 @@ def runs(tmp_path_factory, authority, certificate, _namespaces):
         yield {
             "ntsd": start(own, "--pool-token", token),
             "ntsd-ipv6": start(own, "--only", "R-TLS-01,R-TLS-12,R-KE-33,R-KE-35,R-KE-38,R-NTP,R-EF-10,R-NTS", host=Net.SERVER_V6[0]),
+            "ntsd-by-name": start(own, *BOTH_FAMILIES, "--only", BY_NAME, host="ntsd.test"),
+            "mute": start(mute, "--only", "R-NTP,R-EF-18,R-NTS-12,R-LEAP,R-IL"),
+            "denying": start(denying, "--only", "R-NTP,R-EF,R-NTS,R-LEAP,R-IL"),
             "limited": start(limited, "--only", "R-NTP-21,R-NTS-21"),
             "chronyd": start(other),
             "ntpd": start(third, "--only", NTPSEC_SECTIONS),
@@ -134,6 +143,17 @@ def test_ntsd_passes_the_pools_checks_with_a_token(runs):
 
 def test_ntsd_over_ipv6(runs):
     assert not runs["ntsd-ipv6"].told("fail", "warning")
+
+
+def test_ntsd_by_a_name_with_addresses_of_both_families(runs):
+    assert set(runs["ntsd-by-name"].verdicts().values()) == {"pass"}, runs["ntsd-by-name"].told("fail", "warning", "skipped")
+
+
+@pytest.mark.parametrize("server", ["mute", "denying"])
+def test_ntsd_that_wants_nts_of_everybody_is_not_blamed_for_it(runs, server):
+    assert not runs[server].told("fail", "warning")
+    verdicts = runs[server].verdicts()
+    assert verdicts["R-NTP-01"] == "skipped" and verdicts["R-NTS-12"] == verdicts["R-NTP-14"] == verdicts["R-EF-18"] == "pass"
 
 
 def test_ntsd_that_limits_rates_tells_nts_clients_so_under_their_unique_identifier(runs):

@@ -32,4 +32,8 @@ std::span<const Check> Version5Checks();      // R-V5
 // All of them, in the order of their ids.
 std::vector<Check> AllChecks();
 
+// What a check cannot do without: an NTS-KE server, or one that serves time without NTS, as nobody has to.
+bool NeedsNtsKe(std::string_view id);
+bool NeedsPlainNtp(std::string_view id);
+
 }  // namespace ntsd::conformance

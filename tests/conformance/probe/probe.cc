@@ -42,9 +42,12 @@ std::string Describe(const NtpReply& reply) {
 }
 
 std::string Probe::Start() {
-  Expected<std::vector<IpAddress>, std::string> addresses = Resolve(target_.host);
-  if (!addresses) return addresses.error();
-  addresses_ = *std::move(addresses);
+  addresses_ = target_.addresses;
+  if (addresses_.empty()) {
+    Expected<std::vector<IpAddress>, std::string> found = Resolve(target_.host);
+    if (!found) return found.error();
+    addresses_ = *std::move(found);
+  }
   if (target_.is_plain) {
     ntp_server_ = {addresses_.front(), target_.ntp_port.value_or(kNtpPort)};
     if (const std::string problem = FindNtpServer({}); !problem.empty()) return problem;
@@ -68,7 +71,9 @@ std::string Probe::Start() {
     if (const std::string problem = FindNtpServer(KeAnswerView::Parse(answer)); !problem.empty()) return problem;
   }
   answers_plain_ = true;  // so that it is asked properly
-  answers_plain_ = Ask(Plain()).answer.has_value();
+  const NtpReply plain = Ask(Plain());
+  answers_plain_ = plain.answer.has_value();
+  serves_plain_ = plain.IsTime();
   if (target_.is_plain && !answers_plain_) return ntp_server_.ToString() + " does not answer NTP requests";
   return "";
 }

@@ -21,6 +21,7 @@ namespace ntsd::conformance {
 
 struct Target {
   std::string host;
+  std::vector<IpAddress> addresses;  // instead of what the host's name resolves to
   std::uint16_t ke_port = 4460;
   std::optional<std::string> ntp_host;  // instead of what NTS-KE says
   std::optional<std::uint16_t> ntp_port;
@@ -89,6 +90,8 @@ class Probe {
   // The first exchange: with the certificate verified unless --insecure.
   const KeTranscript& first_ke() const { return first_ke_; }
   const std::string& server_name() const;
+  // Ordinary requests without NTS get the time here.
+  bool serves_plain() const { return serves_plain_; }
   FastRandom& random() { return random_; }
 
   // NTS-KE. An attempt begins as an ordinary one: NTPv4, AEAD 15, any certificate.
@@ -141,7 +144,8 @@ class Probe {
   IpEndpoint ke_server_;
   IpEndpoint ntp_server_;
   KeTranscript first_ke_;
-  bool answers_plain_ = false;
+  bool answers_plain_ = false;  // with anything: it tells silence from loss
+  bool serves_plain_ = false;
   FastRandom random_;
   std::map<AeadId, Association> associations_;
   std::map<AeadId, bool> refused_;

@@ -54,5 +54,19 @@ TEST(AllChecks, StandInTheOrderOfTheirIds) {
   }
 }
 
+TEST(Needs, TellNtsKeFromPlainNtp) {
+  for (const std::string_view id : {"R-TLS-01", "R-KE-44", "R-EX-05", "R-POOL-09", "R-V5-08", "R-CK-04"}) {
+    EXPECT_TRUE(NeedsNtsKe(id)) << id;
+    EXPECT_FALSE(NeedsPlainNtp(id)) << id;
+  }
+  for (const std::string_view id : {"R-NTP-01", "R-NTP-13", "R-NTP-23", "R-IL-01", "R-LEAP-05", "R-EF-10"}) {
+    EXPECT_TRUE(NeedsPlainNtp(id)) << id;
+    EXPECT_FALSE(NeedsNtsKe(id)) << id;
+  }
+  for (const std::string_view id : {"R-NTP-03", "R-NTP-14", "R-NTP-19", "R-EF-05", "R-EF-15", "R-NTS-01"}) {
+    EXPECT_FALSE(NeedsPlainNtp(id) || NeedsNtsKe(id)) << id;
+  }
+}
+
 }  // namespace
 }  // namespace ntsd::conformance

@@ -35,12 +35,20 @@ TEST(CommandLine, RefusesWhatContradictsOrIsMissing) {
                                                 {"h", "--insecure", "--ca", "x"},
                                                 {"h", "--rate", "0"},
                                                 {"h", "--ke-port", "65536"},
-                                                {"h", "--pool-token", "/no/such/file"}}) {
+                                                {"h", "--pool-token", "/no/such/file"},
+                                                {"h", "--address", "h"}}) {
     const auto line = Parse(words);
     ASSERT_FALSE(line.has_value());
     EXPECT_EQ(line.error().exit_status, 2);
     EXPECT_EQ(line.error().text.substr(0, 12), "ntsconform: ");
   }
+}
+
+TEST(CommandLine, TakesAddressesForAName) {
+  const auto line = Parse({"h", "--address", "192.0.2.1", "--address", "2001:db8::1"});
+  ASSERT_TRUE(line.has_value());
+  ASSERT_EQ(line->target.addresses.size(), 2U);
+  EXPECT_EQ(line->target.addresses[1].ToString(), "2001:db8::1");
 }
 
 TEST(CommandLine, ListAndHelpNeedNoHost) {
