@@ -24,7 +24,7 @@ build_packages=(
 )
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev nettle-dev
-  python3 python3-pytest iproute2 util-linux valgrind
+  python3 python3-pytest python3-pytest-xdist iproute2 util-linux valgrind
   debian-archive-keyring                                          # for peers of other releases
   netbase                                                         # /etc/services, in which ntpq looks up its port
 )

@@ -69,7 +69,6 @@ TlsFailure Classify(unsigned long error) {
     case SSL_R_HTTP_REQUEST:
     case SSL_R_HTTPS_PROXY_REQUEST:
       return TlsFailure::kNotTls;
-      return TlsFailure::kNotTls;
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_UNKNOWN_PROTOCOL:
     case SSL_R_VERSION_TOO_LOW:

@@ -133,7 +133,7 @@ UnitTests() {
   return $status
 }
 
-# Programs NAME PRESET PATH…: pytest over these paths with the programs of that preset.
+# Programs NAME PRESET [OPTION…] PATH…: pytest over these paths with the programs of that preset.
 Programs() {
   local junit=$logs/$1.xml preset=$2 status enter=()
   shift 2
@@ -173,7 +173,8 @@ Install() { deploy/packages.sh build tests $($want_full && echo browser); }
 # Tests with peers of another release skip themselves, and say why, where the network has no such release.
 Peers() {
   local release
-  deploy/peers.sh chrony && deploy/peers.sh ntpsec && deploy/peers.sh libfaketime && deploy/peers.sh prometheus || return
+  deploy/peers.sh chrony && deploy/peers.sh ntpsec && deploy/peers.sh libfaketime || return
+  deploy/peers.sh prometheus && deploy/peers.sh certbot && deploy/peers.sh pebble || return
   for release in bookworm trixie; do
     if ! grep -q "^VERSION_CODENAME=$release$" /etc/os-release; then deploy/peers.sh "$release" || true; fi
   done
@@ -207,7 +208,8 @@ if $want_sanitize; then
 fi
 if $want_interop && $release_built; then
   if Step "Unpack the peers" peers Peers; then
-    Step "Interoperation with real peers" interop Programs interop release tests/interop
+    # These wait for other programs' polls most of the time: several files at once.
+    Step "Interoperation with real peers" interop Programs interop release -n 4 --dist loadfile tests/interop
     # Which clients work with which policy of ntsd, as a table.
     sed -n '/^client  /,/^[^a-z]/{/^[a-z]/s/^/    /p}' "$logs/interop.log"
     Step "Conformance: ntsd, chronyd and NTPsec" conformance Programs conformance release tests/conformance

@@ -191,7 +191,10 @@ class Matrix:
 def matrix(authority, _namespaces, request):
     with contextlib.ExitStack() as stack:
         whole = Matrix(authority, stack)
-        request.config.stash[request.config.matrix_key] = list(whole.table())
+        table = list(whole.table())
+        request.config.stash[request.config.matrix_key] = table
+        if hasattr(request.config, "workeroutput"):  # one process of several
+            request.config.workeroutput["matrix"] = table
         yield whole
         for name, site in whole.sites.items():
             print(f"--- what ntsd ({name}) wrote:\n{site.server.output()}")

@@ -132,8 +132,8 @@ def test_starts_before_chronyd_and_survives_its_restarts(net, chronyd, probe):
     assert watched.now["root_dispersion"] > lost["root_dispersion"] >= synchronized["root_dispersion"]
 
     chronyd(net.server, *FOLLOWER, *BY_UDP)
-    watched.until(lambda now: now["condition"] == "synchronized")
-    assert watched.now["root_dispersion"] < lost["root_dispersion"] + 1e-3
+    # Its first samples may be poor.
+    watched.until(lambda now: now["condition"] == "synchronized" and now["root_dispersion"] < lost["root_dispersion"] + 1e-3)
 
 
 def test_believes_a_chronyd_that_is_not_synchronized(net, chronyd, probe):

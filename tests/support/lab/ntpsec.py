@@ -1,5 +1,6 @@
 """NTPsec's ntpd as a client, unpacked and never installed. It runs without CAP_SYS_TIME, so that the clock is out of its reach."""
 
+import contextlib
 import pathlib
 import re
 import tempfile
@@ -40,7 +41,7 @@ class Ntpd:
         packages = self._peer / "usr/lib/python3/dist-packages"
         # ntpq looks for its C library beside its Python files before it looks into the system's folders.
         library = packages / "ntp" / "libntpc.so"
-        if not library.is_symlink():
+        with contextlib.suppress(FileExistsError):
             library.symlink_to(next(self._peer.glob("usr/lib/*/ntp/libntpc.so")))
         # Another release's C library wants that release's own Python.
         if self.release in (None, own_release()):
