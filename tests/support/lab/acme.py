@@ -56,7 +56,8 @@ class Acme:
         return self.certificates / "fullchain.pem", self.certificates / "privkey.pem"
 
     def renew(self):
-        self.certbot("renew", "--force-renewal")
+        # Without a terminal certbot waits up to eight minutes, so that not all the world renews at once.
+        self.certbot("renew", "--force-renewal", "--no-random-sleep-on-renew")
 
     def stop(self):
         self.process.stop()
