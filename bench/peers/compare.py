@@ -61,7 +61,7 @@ class Lab:
     @contextlib.contextmanager
     def ntsd(self):
         server = Ntsd(self.namespace, self.certificate, ntp=[f"{HOST}:{NTP_PORT}"], ke=[f"{HOST}:{KE_PORT}"],
-                      more='[workers]\nntp = "1"\nke = "1"\n')
+                      more='[workers]\nntp = 1\nke = 1\n')
         try:
             with pinned(self.options.server_cpu):
                 server.start()
