@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -50,7 +51,8 @@ def summarize(runs):
     for one in runs:
         if one.get("run_type") != "aggregate":
             values.setdefault(one["run_name"].removesuffix("/manual_time"), []).append(nanoseconds(one))
-    return {name: (statistics.median(found), min(found), max(found)) for name, found in values.items()}
+    in_order = sorted(values.items(), key=lambda entry: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", entry[0])])
+    return {name: (statistics.median(found), min(found), max(found)) for name, found in in_order}
 
 
 def cpu_model():
