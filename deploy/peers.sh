@@ -52,6 +52,7 @@ BringPackage() {
 # The mirror that this machine's apt uses, if it is one of Debian.
 Mirror() {
   local mirror
+  # None found is an answer, too.
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep -m1 -E '/debian/?$' || true)
   echo "${mirror:-http://deb.debian.org/debian}"
 }

@@ -38,9 +38,9 @@ CleanUp() {
   if [[ -n $ntsd_pid ]] && kill -TERM "$ntsd_pid" 2>/dev/null; then
     # It drains within seconds; one that does not is ended.
     for _ in $(seq 100); do kill -0 "$ntsd_pid" 2>/dev/null || break; sleep 0.1; done
-    kill -KILL "$ntsd_pid" 2>/dev/null || true
+    kill -KILL "$ntsd_pid" 2>/dev/null || true # it may have ended in this moment
   fi
-  if [[ -n $ntsd_pid ]]; then wait "$ntsd_pid" 2>/dev/null || true; fi
+  if [[ -n $ntsd_pid ]]; then wait "$ntsd_pid" 2>/dev/null || true; fi # only that it has ended counts here
   if [[ -n $state ]]; then rm -rf "$state"; fi
 }
 trap CleanUp EXIT

@@ -176,7 +176,7 @@ Peers() {
   deploy/peers.sh chrony && deploy/peers.sh ntpsec && deploy/peers.sh libfaketime || return
   deploy/peers.sh prometheus && deploy/peers.sh certbot && deploy/peers.sh pebble || return
   for release in bookworm trixie; do
-    if ! grep -q "^VERSION_CODENAME=$release$" /etc/os-release; then deploy/peers.sh "$release" || true; fi
+    if ! grep -q "^VERSION_CODENAME=$release$" /etc/os-release; then deploy/peers.sh "$release" || true; fi # see above
   done
 }
 

@@ -13,6 +13,7 @@ import os
 import pathlib
 import platform
 import re
+import shlex
 import statistics
 import subprocess
 import sys
@@ -71,7 +72,7 @@ def main():
     options = parser.parse_args()
     load = os.getloadavg()[0]
     date = datetime.datetime.now(datetime.timezone.utc)
-    lines = [f"# Micro benchmarks, {date:%Y-%m-%d}", "", f"`bench/micro/figures.py {' '.join(sys.argv[1:])}`".replace(" `", "`"), "",
+    lines = [f"# Micro benchmarks, {date:%Y-%m-%d}", "", f"`bench/micro/figures.py {shlex.join(sys.argv[1:])}`".replace(" `", "`"), "",
              f"{cpu_model()}; {os.cpu_count()} CPUs; Linux {platform.release()}; load average {load:.2f} at the start. Pinned to CPU "
              f"{options.cpu}; {options.rounds} rounds; median, least and most."]
     if options.note:

@@ -18,6 +18,7 @@ import datetime
 import json
 import os
 import pathlib
+import shlex
 import signal
 import statistics
 import sys
@@ -31,21 +32,10 @@ from lab.chrony import Chronyd  # noqa: E402
 from lab.namespaces import Namespace  # noqa: E402
 from lab.ntsd import KE_PORT, NTP_PORT, Ntsd  # noqa: E402
 from lab.paths import program  # noqa: E402
-from lab.process import Process, run, wait_until  # noqa: E402
+from lab.process import Process, pinned, run, wait_until  # noqa: E402
 
 HOST = "127.0.0.1"
 ECHO_PORT = 11124
-
-
-@contextlib.contextmanager
-def pinned(cpu):
-    """What is started inside inherits the CPU."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {cpu})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 class Lab:
@@ -233,7 +223,7 @@ def page(options, host, summaries, found):
     lines = [f"# Side by side, {host['date'][:10]}", ""]
     if options.note:
         lines += [options.note, ""]
-    lines += [f"`bench/peers/compare.py {' '.join(sys.argv[1:])}`".replace(" `", "`"), "",
+    lines += [f"`bench/peers/compare.py {shlex.join(sys.argv[1:])}`".replace(" `", "`"), "",
               f"Server on CPU {options.server_cpu}, load on CPU {options.load_cpu}, loopback; {options.rounds} rounds of {options.seconds:g} s. "
               "Median over the rounds, and in brackets the least and the most.", "", "| machine | |", "|---|---|"]
     lines += [f"| {fact} | {host[fact]} |" for fact in facts if host.get(fact) not in (None, "")]

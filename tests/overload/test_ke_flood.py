@@ -4,7 +4,6 @@ The server has one CPU, all load the other one. How many connections fill half a
 the same on a fast machine and under sanitizers.
 """
 
-import contextlib
 import json
 import os
 
@@ -13,7 +12,7 @@ import pytest
 from lab.namespaces import Net
 from lab.ntsd import KE_PORT, NTP_PORT
 from lab.paths import program
-from lab.process import Process, run
+from lab.process import Process, pinned, run
 
 SERVER = Net.SERVER_V4[0]
 SERVER_CPU, LOAD_CPU = 0, 1
@@ -24,17 +23,6 @@ FLOOD_SECONDS = 5
 NTP_RATE = 200
 SOURCES = "192.0.2.128/25"  # of the load: one network alone would soon have all the connections that it may have
 BAD_RATE_MAX = 1500  # what the load's own CPU can do beside the rest
-
-
-@contextlib.contextmanager
-def pinned(cpu):
-    """What is started inside inherits the CPU."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {cpu})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 class Load:

@@ -1,5 +1,6 @@
 """Child processes with bounded lives: none outlives the test, and what it wrote is kept in a file."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -88,6 +89,17 @@ def run(argv, namespace=None, env=None, timeout=30, check=True):
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, argv))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done
+
+
+@contextlib.contextmanager
+def pinned(cpu):
+    """What is started inside inherits the CPU."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def enter_network(descriptor):
