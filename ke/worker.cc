@@ -372,10 +372,12 @@ void Worker::Settle(std::size_t index) {
 // False: the connection is broken.
 bool Worker::Flush(std::size_t index) {
   Slot& slot = slots_[index];
+  // The last octets wait for the end of the stream, which Finish() sends at once: one segment tells both.
+  const int flags = MSG_NOSIGNAL | (slot.connection.end().has_value() ? MSG_MORE : 0);
   // Ends: each turn sends something, or leaves.
   while (!slot.connection.outgoing().empty()) {
     const ByteView octets = slot.connection.outgoing();
-    const ssize_t size = send(slot.fd, octets.data(), octets.size(), MSG_NOSIGNAL);
+    const ssize_t size = send(slot.fd, octets.data(), octets.size(), flags);
     if (size < 0) return errno == EAGAIN || errno == EINTR;
     slot.connection.Sent(static_cast<std::size_t>(size));
   }
