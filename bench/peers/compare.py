@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 """Runs ntsd, chronyd and a bare echo in turns on one CPU, loaded from another, and writes a dated table.
 
-    bench/peers/compare.py [--rounds 5] [--seconds 3] [--server-cpu 0] [--load-cpu 1] [--only NAME…] [--out bench/results]
+    bench/peers/compare.py [--rounds 5] [--seconds 3] [--server-cpu 0] [--load-cpu 1] [--link loopback|veth] [--only NAME…]
+                           [--out bench/results]
 
 Every round runs every subject once, beginning with another one each time, so that a slow minute of the machine hits all
 of them. Each run of a subject: saturated (as much load as one CPU can offer), twice that server's rate and half of it.
 Figures are medians over the rounds with their spread; ratios are to the echo with the same datagram sizes. Absolute
-figures of a machine move from day to day, ratios hardly do.
+figures of a machine move from day to day, ratios hardly do. What a second worker costs is asked at a fixed rate: CPU time
+with one worker on either CPU and with one on each, where the second shares its CPU with the load.
 
 It needs root (or `unshare -Urn`) for a network namespace of its own, and apt for chronyd, which is unpacked below build/
 and never installed; chronyd runs with -x, so that it cannot touch the clock.
@@ -29,31 +31,37 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from lab.certificates import Authority  # noqa: E402
 from lab.chrony import Chronyd  # noqa: E402
-from lab.namespaces import Namespace  # noqa: E402
+from lab.namespaces import Namespace, Net  # noqa: E402
 from lab.ntsd import KE_PORT, NTP_PORT, Ntsd  # noqa: E402
 from lab.paths import program  # noqa: E402
 from lab.process import Process, pinned, run, wait_until  # noqa: E402
 
-HOST = "127.0.0.1"
 ECHO_PORT = 11124
 
 
 class Lab:
-    """A namespace, a certificate, and the means to start each server in it."""
+    """One namespace or two joined by veth, a certificate, and the means to start each server."""
 
     def __init__(self, options, folder):
         self.options = options
         self.folder = pathlib.Path(folder)
-        self.namespace = Namespace()
+        if options.link == "veth":
+            net = Net()
+            self.namespace, self.client, self.host = net.server, net.client, Net.SERVER_V4[0]
+        else:
+            self.namespace = self.client = Namespace()
+            self.host = "127.0.0.1"
         self.authority = Authority(self.folder)
-        self.certificate = self.authority.issue("compare.test", dns=["compare.test"], ip=[HOST])
+        self.certificate = self.authority.issue("compare.test", dns=["compare.test"], ip=[self.host])
 
     @contextlib.contextmanager
-    def ntsd(self):
-        server = Ntsd(self.namespace, self.certificate, ntp=[f"{HOST}:{NTP_PORT}"], ke=[f"{HOST}:{KE_PORT}"],
-                      more='[workers]\nntp = 1\nke = 1\n')
+    def ntsd(self, engine="auto", cpus=()):
+        """One worker of each kind on the server's CPU, or one on each of `cpus`."""
+        cpus = cpus or [self.options.server_cpu]
+        server = Ntsd(self.namespace, self.certificate, ntp=[f"{self.host}:{NTP_PORT}"], ke=[f"{self.host}:{KE_PORT}"],
+                      more=f'[workers]\nntp = {len(cpus)}\nke = {len(cpus)}\nengine = "{engine}"\n')
         try:
-            with pinned(self.options.server_cpu):
+            with pinned(*cpus):
                 server.start()
             yield server.process.pid
         finally:
@@ -74,7 +82,7 @@ class Lab:
         log = self.folder / "echo.log"
         log.unlink(missing_ok=True)
         with pinned(self.options.server_cpu):
-            server = Process([program("ntsecho"), "--listen", f"{HOST}:{ECHO_PORT}", *words], log, self.namespace)
+            server = Process([program("ntsecho"), "--listen", f"{self.host}:{ECHO_PORT}", *words], log, self.namespace)
         try:
             wait_until(lambda: "ntsecho:" in server.output(), 10, "the echo's socket")
             yield server.pid
@@ -84,7 +92,7 @@ class Lab:
     def load(self, kind, *words):
         """One run of ntsload on its CPU; its JSON."""
         with pinned(self.options.load_cpu):
-            done = run([program("ntsload"), kind, HOST, "--quiet", "--json", "-", *words], namespace=self.namespace,
+            done = run([program("ntsload"), kind, self.host, "--quiet", "--json", "-", *words], namespace=self.client,
                        timeout=120 + 10 * self.options.seconds)
         return json.loads(done.stdout)
 
@@ -104,12 +112,16 @@ SUBJECTS = {
     "echo, one send each, 228 octets": (lambda lab: lab.echo(*SENDING_ONE_BY_ONE), ECHO_OF_NTS, None),
     "echo, as a worker, 228 octets": (lambda lab: lab.echo(*LIKE_A_WORKER), ECHO_OF_NTS, None),
     "ntsd, NTS": (lambda lab: lab.ntsd(), NTS, "echo, as a worker, 228 octets"),
+    "ntsd, NTS, mmsg": (lambda lab: lab.ntsd(engine="mmsg"), NTS, "echo, one send each, 228 octets"),
     "chronyd, NTS": (lambda lab: lab.chronyd(), NTS, "echo, as a worker, 228 octets"),
     "echo, bare, 48 octets": (lambda lab: lab.echo(*BARE), ECHO_OF_PLAIN, None),
     "echo, as a worker, 48 octets": (lambda lab: lab.echo(*LIKE_A_WORKER), ECHO_OF_PLAIN, None),
     "ntsd, plain": (lambda lab: lab.ntsd(), PLAIN, "echo, as a worker, 48 octets"),
     "chronyd, plain": (lambda lab: lab.chronyd(), PLAIN, "echo, as a worker, 48 octets"),
 }
+# At a rate that one worker can bear, so that only the CPU time differs.
+WORKERS = {"two workers, NTS at 60,000/s": ("ntp", *NTS, "--clients", 200, "--rate", 60_000),
+           "two workers, handshakes at 400/s": ("ke", "--ke-port", KE_PORT, "--rate", 400)}
 HANDSHAKES = {"ntsd, handshakes": lambda lab: lab.ntsd(), "chronyd, handshakes": lambda lab: lab.chronyd()}
 
 
@@ -168,6 +180,23 @@ def measure_handshakes(lab, start):
     }
 
 
+def measure_workers(lab, load):
+    """CPU an answer with one worker on the server's CPU, with one on the load's, and with one on each."""
+    options, figures = lab.options, {}
+    places = {"on_first_us": [options.server_cpu], "on_second_us": [options.load_cpu], "cpu_us": [options.server_cpu, options.load_cpu]}
+    for figure, cpus in places.items():
+        with lab.ntsd(cpus=cpus) as pid:
+            words = [*load, "--ca", lab.authority.ca]
+            lab.load(*words, "--seconds", 0.3)
+            before = cpu_seconds(pid)
+            result = lab.load(*words, "--seconds", options.seconds)
+            spent = cpu_seconds(pid) - before
+        answered = result["answer_rate"] * result["seconds"] if load[0] == "ntp" else result["endings"]["honest"].get("ok", 0)
+        figures[figure] = spent * 1e6 / max(answered, 1)
+    figures["over_one"] = figures["cpu_us"] / ((figures["on_first_us"] + figures["on_second_us"]) / 2)
+    return figures
+
+
 def summarize(rounds):
     """{figure: [median, least, most]} over the rounds."""
     summary = {}
@@ -204,6 +233,11 @@ HANDSHAKE_COLUMNS = (
     ("failed", "failed", "{:.0f}"), ("generator busy", "generator_busy", "{:.2f}"),
 )
 
+WORKERS_COLUMNS = (
+    ("one on the first CPU: µs", "on_first_us", "{:.2f}"), ("one on the second: µs", "on_second_us", "{:.2f}"),
+    ("one on each: µs", "cpu_us", "{:.2f}"), ("over the mean of one", "over_one", "{:.3f}"),
+)
+
 
 def table(summaries, names, columns):
     lines = ["| | " + " | ".join(title for title, _, _ in columns) + " |", "|---|" + "---:|" * len(columns)]
@@ -219,12 +253,13 @@ def table(summaries, names, columns):
 def page(options, host, summaries, found):
     requests = [name for name in SUBJECTS if name in summaries]
     handshakes = [name for name in HANDSHAKES if name in summaries]
+    workers = [name for name in WORKERS if name in summaries]
     facts = ("cpu", "cpus", "kernel", "mitigations", "virtual", "governor", "load_average", "aead_implementation", "ntsload")
     lines = [f"# Side by side, {host['date'][:10]}", ""]
     if options.note:
         lines += [options.note, ""]
     lines += [f"`bench/peers/compare.py {shlex.join(sys.argv[1:])}`".replace(" `", "`"), "",
-              f"Server on CPU {options.server_cpu}, load on CPU {options.load_cpu}, loopback; {options.rounds} rounds of {options.seconds:g} s. "
+              f"Server on CPU {options.server_cpu}, load on CPU {options.load_cpu}, {options.link}; {options.rounds} rounds of {options.seconds:g} s. "
               "Median over the rounds, and in brackets the least and the most.", "", "| machine | |", "|---|---|"]
     lines += [f"| {fact} | {host[fact]} |" for fact in facts if host.get(fact) not in (None, "")]
     if requests:
@@ -232,6 +267,8 @@ def page(options, host, summaries, found):
         lines += table(summaries, requests, COLUMNS)
     if handshakes:
         lines += ["", "## Handshakes", ""] + table(summaries, handshakes, HANDSHAKE_COLUMNS)
+    if workers:
+        lines += ["", "## Two workers", "", "CPU time an answer, at a fixed rate.", ""] + table(summaries, workers, WORKERS_COLUMNS)
     if found:
         lines += ["", "## Ratios", "", "Medians of the rounds' ratios of CPU time; above 1, ours costs less.", "", "| | |", "|---|---:|"]
         lines += [f"| {name} | {value:.3f} |" for name, value in found.items()]
@@ -244,9 +281,10 @@ def options_of(words):
     parser.add_argument("--seconds", type=float, default=3, help="length of each run")
     parser.add_argument("--server-cpu", type=int, default=0)
     parser.add_argument("--load-cpu", type=int, default=1)
+    parser.add_argument("--link", choices=["loopback", "veth"], default="loopback", help="what joins the load to the server")
     parser.add_argument("--only", action="append", metavar="WORDS", help="subjects whose names contain this; may be repeated")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench" / "results")
-    parser.add_argument("--name", default="compare", help="part of the files' names after the date")
+    parser.add_argument("--name", help="part of the files' names after the date (compare, compare-veth)")
     parser.add_argument("--note", default="", help="a sentence for the top of the table")
     return parser.parse_args(words)
 
@@ -257,14 +295,16 @@ def wanted(names, options):
 
 def measure(options, lab):
     results, host = {}, None
-    names = wanted([*SUBJECTS, *HANDSHAKES], options)
+    names = wanted([*SUBJECTS, *HANDSHAKES, *WORKERS], options)
     for number in range(options.rounds):
         for name in names[number % len(names):] + names[:number % len(names)]:
             if name in SUBJECTS:
                 figures, facts = measure_requests(lab, *SUBJECTS[name][:2])
                 host = host or facts
-            else:
+            elif name in HANDSHAKES:
                 figures = measure_handshakes(lab, HANDSHAKES[name])
+            else:
+                figures = measure_workers(lab, WORKERS[name])
             results.setdefault(name, []).append(figures)
             print(f"round {number + 1}: {name}: {figures['cpu_us']:.2f} µs", file=sys.stderr, flush=True)
     return results, host
@@ -279,7 +319,8 @@ def main():
     summaries = {name: summarize(rounds) for name, rounds in results.items()}
     found = ratios(results)
     options.out.mkdir(parents=True, exist_ok=True)
-    stem = options.out / f"{host['date'][:10]}-{options.name}"
+    name = options.name or ("compare" if options.link == "loopback" else f"compare-{options.link}")
+    stem = options.out / f"{host['date'][:10]}-{name}"
     text = page(options, host, summaries, found)
     stem.with_suffix(".md").write_text(text)
     stem.with_suffix(".json").write_text(json.dumps({"host": host, "rounds": results, "summary": summaries, "ratios": found}, indent=1) + "\n")

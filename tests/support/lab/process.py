@@ -92,10 +92,10 @@ def run(argv, namespace=None, env=None, timeout=30, check=True):
 
 
 @contextlib.contextmanager
-def pinned(cpu):
-    """What is started inside inherits the CPU."""
+def pinned(*cpus):
+    """What is started inside inherits the CPUs."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {cpu})
+    os.sched_setaffinity(0, cpus)
     try:
         yield
     finally:
