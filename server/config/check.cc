@@ -214,8 +214,6 @@ std::vector<ConfigError> RefuseUnbuilt(const Config& config, const ConfigOrigins
   refuse(config.workers.engine == EngineChoice::kXdp, "workers.engine", "\"xdp\"",
          "use \"auto\", \"io_uring\" or \"mmsg\"");
   refuse(config.keys.source == KeySourceKind::kEtcd, "keys.source", "\"etcd\"", "use \"generate\" or \"follow\"");
-  refuse(config.process.sandbox == SandboxMode::kStrict, "process.sandbox", "\"strict\"",
-         "use \"auto\", which drops privileges and forbids new ones");
   return errors;
 }
 

@@ -55,7 +55,6 @@ Expected<void, std::string> BecomeUser(const ServiceUser& user) {
     return Unexpected("cannot become the user '" + user.name + "': " + std::strerror(errno));
   }
   if (user.uid != 0 && setuid(0) == 0) return Unexpected(std::string("root did not go away"));
-  ForbidNewPrivileges();
   return {};
 }
 

@@ -24,9 +24,10 @@ Expected<std::optional<ServiceUser>, std::string> FindServiceUser(const std::str
 // As many descriptors as we may have, as much locked memory as keys need (while we may raise that), no core dumps.
 void SetLimits();
 
-// Gives up root for good: groups, user, and every way back; nothing that is run later can get more.
+// Gives up root for good: groups, user, and every way back.
 Expected<void, std::string> BecomeUser(const ServiceUser& user);
-// For those who are not root: no program that we run can get more than we have, and no debugger may read our keys.
+// No program that we run can get more than we have, and no debugger may read our keys. To change the user would undo the
+// latter.
 void ForbidNewPrivileges();
 
 }  // namespace ntsd

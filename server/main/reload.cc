@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "server/config/changes.h"
-#include "server/main/notify.h"
+#include "server/main/confinement.h"
 #include "server/main/service.h"
 #include "server/main/settings.h"
 
@@ -21,7 +21,7 @@ std::string JoinErrors(const std::vector<ConfigError>& errors) {
 
 ReloadReport Service::Reload() {
   const std::lock_guard lock(config_mutex_);
-  notify::Reloading();
+  notifier_.Reloading();
   ReloadReport report;
   auto loaded = LoadConfig(source_.path, source_.overrides);
   if (!loaded) {
@@ -39,7 +39,7 @@ ReloadReport Service::Reload() {
   } else {
     log_.Error("reload refused, nothing has changed", {{"reason", report.problem}});
   }
-  notify::Ready("serving");
+  notifier_.Ready("serving");
   return report;
 }
 
@@ -52,16 +52,19 @@ ReloadReport Service::ReloadFrom(const Config& next) {
     return report;
   };
   const Config merged = MergeReloadable(config_, next);
+  const std::vector<KeFilesKept> kept = FilesOutside(merged, sandbox_);
   auto ntp_policy = GuardPolicy::Make(NtpGuardSettings(merged));
   auto ke_policy = GuardPolicy::Make(KeGuardSettings(merged));
   if (!ntp_policy || !ke_policy) return refuse("the limits cannot be kept: rate or burst is out of range");
   std::vector<KePolicy> policies;
-  for (const KeConfig& table : merged.ke) {
-    const auto context = ke::TlsContext::Load(CertificatePairs(table), clock_.Now());
-    if (!context) return refuse(context.error());
-    auto tokens = PoolTokensOf(table);
+  for (std::size_t i = 0; i < merged.ke.size(); ++i) {
+    if (!kept[i].certificates) {
+      const auto context = ke::TlsContext::Load(CertificatePairs(merged.ke[i]), clock_.Now());
+      if (!context) return refuse(context.error());
+    }
+    auto tokens = kept[i].pool_tokens ? ke_settings_[i].policy.pool_tokens : PoolTokensOf(merged.ke[i]);
     if (!tokens) return refuse(std::move(tokens.error()));
-    policies.push_back(KeSettings(merged, table, std::move(*tokens)).policy);
+    policies.push_back(KeSettings(merged, merged.ke[i], std::move(*tokens)).policy);
   }
   const auto keys = keeper_->Ask([](KeyKeeper& keeper) { return keeper.Reload(); });
   if (keys && *keys) return refuse((*keys)->text);
@@ -70,16 +73,18 @@ ReloadReport Service::ReloadFrom(const Config& next) {
   ke_guard_->Reload(std::move(*ke_policy));
   for (std::size_t i = 0; i < policies.size(); ++i) {
     // They were good a moment ago; should they have changed since, the old ones stay.
-    if (std::string problem = certificate_keepers_[i]->Reload(CertificatePairs(merged.ke[i])); !problem.empty()) {
-      log_.Error(problem);
+    if (!kept[i].certificates) {
+      const std::string problem = certificate_keepers_[i]->Reload(CertificatePairs(merged.ke[i]));
+      if (!problem.empty()) log_.Error(problem);
     }
+    ke_settings_[i].policy = policies[i];
     ke_server_->Use(i, std::move(policies[i]));
   }
   log_.SetLevel(merged.log.level);
   ConfigChanges changes = CompareConfigs(config_, next);
   report.applied = std::move(changes.applied);
   report.needs_restart = std::move(changes.needs_restart);
-  config_ = merged;
+  config_ = KeepFiles(merged, config_, kept, report);
   return report;
 }
 

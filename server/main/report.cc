@@ -317,7 +317,7 @@ StatusReport MakeStatus(const Service::View& view) {
   status.engine = view.engine;
   status.engine_reason = view.engine_reason;
   status.crypto = view.aead.Name();
-  status.sandbox = "unprivileged user, no new privileges";
+  status.sandbox = view.sandbox;
   status.log_level = LogLevelName(view.log.level());
   status.ntp_workers = static_cast<int>(view.workers.size());
   status.ke_workers = static_cast<int>(view.ke_worker_count);

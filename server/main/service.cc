@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "server/keys/file_key_source.h"
-#include "server/main/notify.h"
+#include "server/main/confinement.h"
 #include "server/main/operator.h"
 #include "server/main/privileges.h"
 #include "server/main/report.h"
@@ -54,17 +54,21 @@ void LogKeys(Log& log, KeyKeeper::Severity severity, const std::string& text) {
   }
 }
 
-sigset_t HandledSignals() {
+Descriptor OpenSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-  return signals;
+  return Descriptor(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
 }  // namespace
 
 Service::Service(ConfigSource source, Config config, Log& log)
-    : source_(std::move(source)), log_(log), started_(clock_.Monotonic()), config_(std::move(config)) {}
+    : source_(std::move(source)),
+      log_(log),
+      started_(clock_.Monotonic()),
+      config_(std::move(config)),
+      signals_(OpenSignals()) {}
 
 Service::~Service() {
   // Whoever calls into us goes first.
@@ -75,8 +79,9 @@ Service::~Service() {
 std::string Service::SetUp() {
   using Step = std::string (Service::*)();
   constexpr Step kSteps[] = {&Service::OpenSockets,       &Service::LoadCertificates, &Service::OpenReference,
-                             &Service::BecomeServiceUser, &Service::OpenKeys,         &Service::MakeGuards,
-                             &Service::MakeWorkers,       &Service::StartThreads};
+                             &Service::BecomeServiceUser, &Service::OpenKeys,         &Service::EnterSandbox,
+                             &Service::MakeGuards,        &Service::MakeWorkers,      &Service::StartThreads,
+                             &Service::CloseSandbox};
   aead_ = SelectAead();
   if (aead_ == nullptr) return "NTSD_AEAD names an implementation that this CPU has not";
   SetLimits();
@@ -142,12 +147,15 @@ std::string Service::OpenReference() {
 std::string Service::BecomeServiceUser() {
   const auto user = FindServiceUser(config_.process.user);
   if (!user) return user.error();
-  if (!*user) {
-    ForbidNewPrivileges();
-    return {};
+  EmptyBoundingSet();
+  if (*user) {
+    if (const auto become = BecomeUser(**user); !become) return become.error();
   }
-  const auto become = BecomeUser(**user);
-  return become ? std::string() : become.error();
+  const auto left = DropCapabilities();
+  if (!left) return left.error();
+  capabilities_ = *left;
+  ForbidNewPrivileges();
+  return {};
 }
 
 std::string Service::OpenKeys() {
@@ -166,6 +174,21 @@ std::string Service::OpenKeys() {
   keeper_ = std::make_unique<KeeperThread>(std::move(*keeper));
   return {};
 }
+
+// Before the first thread, since Landlock binds those that come later.
+std::string Service::EnterSandbox() {
+  if (config_.process.sandbox != SandboxMode::kOff) sandbox_.EnterDirectories(GrantsFor(config_, source_.path));
+  return {};
+}
+
+// When all threads run and all files that stay open are open.
+std::string Service::CloseSandbox() {
+  if (config_.process.sandbox == SandboxMode::kOff) return {};
+  sandbox_.FilterCalls();
+  return config_.process.sandbox == SandboxMode::kStrict ? WhyNotStrict(sandbox_, capabilities_) : std::string();
+}
+
+std::string Service::Confinement() const { return DescribeConfinement(config_, sandbox_, capabilities_, engine_); }
 
 std::string Service::MakeGuards() {
   auto ntp = GuardPolicy::Make(NtpGuardSettings(config_));
@@ -264,10 +287,12 @@ void Service::LogSummary() {
             {{"engine", engine_},
              {"engine-reason", engine_reason_},
              {"crypto", std::string(aead_->Name())},
+             {"sandbox", Confinement()},
              {"ntp-workers", std::to_string(workers_.size())},
              {"ke-workers", std::to_string(ke_server_ ? placement_.ke_count : 0)},
              {"reference", std::string(ToString(ReferenceSettingsOf(config_).kind))},
              {"ntp-rate-limit", config_.limits.ntp.rate > 0 ? fmt::format("{}/s", config_.limits.ntp.rate) : "off"}});
+  for (const std::string& missing : sandbox_.missing()) log_.Warning("a part of the sandbox is missing", {{"part", missing}});
   for (const NtpListener& listener : listeners_.ntp) log_.Info("listening", {{"ntp", listener.address.ToString()}});
   for (const KeListener& listener : listeners_.ke) log_.Info("listening", {{"nts-ke", listener.address.ToString()}});
   for (std::size_t i = 0; i < certificate_keepers_.size(); ++i) {
@@ -282,17 +307,15 @@ void Service::LogSummary() {
 }
 
 int Service::Run() {
-  const sigset_t signals = HandledSignals();
-  const Descriptor signal_fd(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
-  notify::Ready(fmt::format("serving by {} on {} workers", engine_, workers_.size()));
-  pollfd waits[] = {{signal_fd.get(), POLLIN, 0}, {drain_event_.fd(), POLLIN, 0}};
+  notifier_.Ready(fmt::format("serving by {} on {} workers", engine_, workers_.size()));
+  pollfd waits[] = {{signals_.get(), POLLIN, 0}, {drain_event_.fd(), POLLIN, 0}};
   bool stop = false;
   // Ends: with SIGTERM, SIGINT or a drain.
   while (!stop) {
     poll(waits, std::size(waits),
          static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(kRound).count()));
     signalfd_siginfo signal{};
-    while (read(signal_fd.get(), &signal, sizeof(signal)) == sizeof(signal)) {
+    while (read(signals_.get(), &signal, sizeof(signal)) == sizeof(signal)) {
       if (signal.ssi_signo == SIGHUP) {
         Reload();
       } else {
@@ -319,7 +342,7 @@ void Service::Housekeep() {
     for (const auto& keeper : certificate_keepers_) keeper->Poll();
   }
   workers_answer_ = WorkersAnswer();
-  if (notify::WatchdogInterval() && workers_answer_) notify::Watchdog();
+  if (WatchdogInterval() && workers_answer_) notifier_.Watchdog();
 }
 
 // Every worker has come round since the last round; then all are asked again.
@@ -334,7 +357,7 @@ bool Service::WorkersAnswer() {
 
 void Service::Drain() {
   draining_ = true;
-  notify::Stopping();
+  notifier_.Stopping();
   log_.Info("draining");
   if (ke_server_) {
     const std::size_t cut_off = ke_server_->Drain(kDrainPatience);
@@ -370,6 +393,7 @@ Service::View Service::Look() const {
           .uptime = now - started_,
           .engine = engine_,
           .engine_reason = engine_reason_,
+          .sandbox = Confinement(),
           .draining = draining_,
           .workers_answer = workers_answer_,
           .config = config_,

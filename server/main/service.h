@@ -25,9 +25,11 @@
 #include "server/keys/keeper_thread.h"
 #include "server/log.h"
 #include "server/main/listeners.h"
+#include "server/main/notify.h"
 #include "server/main/placement.h"
 #include "server/metrics/http_server.h"
 #include "server/reference/watcher.h"
+#include "server/sandbox/sandbox.h"
 #include "server/system_clock.h"
 #include "server/udp/udp_worker.h"
 #include "server/udp/wake_event.h"
@@ -71,14 +73,17 @@ class Service {
   std::string OpenReference();
   std::string BecomeServiceUser();
   std::string OpenKeys();
+  std::string EnterSandbox();
   std::string MakeGuards();
   std::string MakeWorkers();
   std::string MakePorts(std::vector<std::unique_ptr<UdpPort>>& ports);
   void MakeKeServer();
   std::string StartThreads();
+  std::string CloseSandbox();
   void LogSummary();
 
   ReloadReport ReloadFrom(const Config& next);
+  std::string Confinement() const;
   void Housekeep();
   bool WorkersAnswer();
   void Drain();
@@ -94,6 +99,10 @@ class Service {
   ReloadReport last_reload_;
   std::uint64_t reloads_good_ = 0, reloads_bad_ = 0;
 
+  const Descriptor signals_;
+  Notifier notifier_;
+  Sandbox sandbox_;
+  CapabilitiesLeft capabilities_ = CapabilitiesLeft::kNone;
   Placement placement_;
   Listeners listeners_;
   std::vector<std::shared_ptr<const ke::TlsContext>> certificates_;  // by [[ke]] table, until the KE server has them
@@ -135,6 +144,7 @@ struct Service::View {
   UnixTime wall;
   Duration uptime;
   std::string engine, engine_reason;
+  std::string sandbox;  // what is in force, in words
   bool draining;
   bool workers_answer;
   Config config;

@@ -104,10 +104,6 @@ TEST(RefuseUnbuilt, SaysWhatThisVersionHasNotAndWhatToUse) {
   EXPECT_THAT(Complaints("[[ntp]]\n[keys]\nsource = \"etcd\"\n"),
               ElementsAre("ntsd.toml:3:10: keys.source: \"etcd\" is not in this version; use \"generate\" or "
                           "\"follow\""));
-  EXPECT_THAT(
-      Complaints("[[ntp]]\n[process]\nsandbox = \"strict\"\n"),
-      ElementsAre("ntsd.toml:3:11: process.sandbox: \"strict\" is not in this version; use \"auto\", which drops "
-                  "privileges and forbids new ones"));
 }
 
 TEST(CheckConfig, SmearsOnPrivateAddressesOnly_R_LEAP_03) {
