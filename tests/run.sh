@@ -213,7 +213,7 @@ if $want_interop && $release_built; then
     # Which clients work with which policy of ntsd, as a table.
     sed -n '/^client  /,/^[^a-z]/{/^[a-z]/s/^/    /p}' "$logs/interop.log"
     Step "Conformance: ntsd, chronyd and NTPsec" conformance Programs conformance release tests/conformance
-    Step "Overload and abuse" overload Programs overload release tests/overload
+    Step "Overload, abuse and the sandbox" overload Programs overload release tests/overload tests/system/test_sandbox.py
   fi
   if [[ -x build/asan/bin/ntsd ]] && ($want_unit || $want_sanitize); then
     Step "The whole system, with sanitizers" system Programs system asan tests/system

@@ -2,7 +2,8 @@
 //
 // The socket is opened once, before the sandbox forbids to make any: sd_notify(3) of the library makes one each time.
 //
-// Threads: main's, and whoever reloads, under its mutex. Errors: none; a manager that cannot be told is no reason not to
+// Threads: main's, and whoever reloads, under its mutex. Errors: none; a manager that cannot be told is no reason not
+// to
 //          serve.
 #pragma once
 

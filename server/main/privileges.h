@@ -26,8 +26,8 @@ void SetLimits();
 
 // Gives up root for good: groups, user, and every way back.
 Expected<void, std::string> BecomeUser(const ServiceUser& user);
-// No program that we run can get more than we have, and no debugger may read our keys. To change the user would undo the
-// latter.
+// No program that we run can get more than we have, and no debugger may read our keys. To change the user would undo
+// the latter.
 void ForbidNewPrivileges();
 
 }  // namespace ntsd

@@ -292,7 +292,8 @@ void Service::LogSummary() {
              {"ke-workers", std::to_string(ke_server_ ? placement_.ke_count : 0)},
              {"reference", std::string(ToString(ReferenceSettingsOf(config_).kind))},
              {"ntp-rate-limit", config_.limits.ntp.rate > 0 ? fmt::format("{}/s", config_.limits.ntp.rate) : "off"}});
-  for (const std::string& missing : sandbox_.missing()) log_.Warning("a part of the sandbox is missing", {{"part", missing}});
+  for (const std::string& missing : sandbox_.missing())
+    log_.Warning("a part of the sandbox is missing", {{"part", missing}});
   for (const NtpListener& listener : listeners_.ntp) log_.Info("listening", {{"ntp", listener.address.ToString()}});
   for (const KeListener& listener : listeners_.ke) log_.Info("listening", {{"nts-ke", listener.address.ToString()}});
   for (std::size_t i = 0; i < certificate_keepers_.size(); ++i) {

@@ -1,8 +1,8 @@
 // Which system calls remain once everything is open and every thread runs (seccomp, seccomp(2)).
 //
-// The list in call_filter.cc is what serving, reloading and draining need. A call that is not on it fails with EPERM, so
-// that a C library which one day tries something new falls back instead of dying; to run a program or to trace a process
-// is never an accident here, and ends the process.
+// The list in call_filter.cc is what serving, reloading and draining need. A call that is not on it fails with EPERM,
+// so that a C library which one day tries something new falls back instead of dying; to run a program or to trace a
+// process is never an accident here, and ends the process.
 //
 // Threads: Install() binds all threads of the process at once, from whichever it is called.
 // Errors: what the kernel refused, in one line; then nothing is filtered.

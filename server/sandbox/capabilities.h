@@ -15,8 +15,8 @@ enum class CapabilitiesLeft {
   kFileAccess,  // of a process that stays root: to read and replace files that belong to others (CAP_DAC_OVERRIDE)
 };
 
-// Nothing that is run later can have a capability. Only who may change that set can, root that is, and before it becomes
-// somebody else; others have no need to.
+// Nothing that is run later can have a capability. Only who may change that set can, root that is, and before it
+// becomes somebody else; others have no need to.
 void EmptyBoundingSet();
 
 // Ports are bound and buffers are sized by now, so nothing is left; but root keeps what its file accesses rest upon.

@@ -9,8 +9,8 @@
 namespace ntsd {
 
 // The directory of `path` as it is named, the directories of whatever its links lead to, and, where a directory on the
-// way is itself a link to its neighbour ("current" to "release-7"), the directory that holds both: the next release will
-// lie there. Not the root directory, of which every path is a part. Without repetitions.
+// way is itself a link to its neighbour ("current" to "release-7"), the directory that holds both: the next release
+// will lie there. Not the root directory, of which every path is a part. Without repetitions.
 std::vector<std::string> PlacesOf(const std::string& path);
 
 }  // namespace ntsd

@@ -16,8 +16,8 @@
 namespace ntsd {
 namespace {
 
-// The kernel's interface, here because the headers of Linux 6.1 end at version 2 of it and libc has no functions for it.
-// The numbers are the same on all architectures but alpha.
+// The kernel's interface, here because the headers of Linux 6.1 end at version 2 of it and libc has no functions for
+// it. The numbers are the same on all architectures but alpha.
 constexpr long kCreateRuleset = 444;
 constexpr long kAddRule = 445;
 constexpr long kRestrictSelf = 446;
@@ -44,7 +44,8 @@ constexpr std::uint64_t kTruncate = 1 << 14;
 
 // What each version can forbid: all of it is.
 constexpr std::uint64_t FilesOf(int abi) {
-  constexpr std::array<int, 5> kBits = {13, 14, 15, 15, 16};  // + moves between directories, truncation, -, device ioctl
+  constexpr std::array<int, 5> kBits = {13, 14, 15, 15,
+                                        16};  // + moves between directories, truncation, -, device ioctl
   return (std::uint64_t{1} << kBits[static_cast<std::size_t>(std::clamp(abi, 1, 5) - 1)]) - 1;
 }
 constexpr std::uint64_t NetworkOf(int abi) { return abi >= 4 ? 0b11 : 0; }  // TCP: to bind, to connect
@@ -79,9 +80,7 @@ class OpenFile {
   int fd_;
 };
 
-std::string ErrorText(const std::string& what) {
-  return what + ": " + std::generic_category().message(errno);
-}
+std::string ErrorText(const std::string& what) { return what + ": " + std::generic_category().message(errno); }
 
 using Inode = std::pair<dev_t, ino_t>;
 

@@ -1,7 +1,7 @@
 // Directories are all of the file system that this process can reach from now on (Landlock, landlock(7)).
 //
-// Landlock binds inodes, not names: a directory that is granted stays granted when it is renamed, and one that takes its
-// place is not. So directories are named here and not files, which other programs replace all the time.
+// Landlock binds inodes, not names: a directory that is granted stays granted when it is renamed, and one that takes
+// its place is not. So directories are named here and not files, which other programs replace all the time.
 //
 // Threads: Restrict() binds the calling thread and those that it makes later, so it comes before the first of them.
 // Errors: what the kernel lacks is told, never worked around in silence; the caller decides whether to go on without.
