@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 
 #include "core/base/check.h"
 #include "core/base/secret.h"
@@ -27,7 +28,30 @@ void Connection::End(ConnectionEnd end) {
   request_.reset();
 }
 
+// What the standard library throws is met here, where it is known whose memory it was.
+template <typename Step>
+void Connection::Guarded(Step step) {
+  try {
+    step();
+  } catch (const std::bad_alloc&) {
+    tls_.reset();
+    End(ConnectionEnd::kInternalError);
+  }
+}
+
 void Connection::Advance(ByteView octets, const Services& services) {
+  Guarded([&] { TakeOctets(octets, services); });
+}
+
+void Connection::AdvanceToEnd(const Services& services) {
+  Guarded([&] { TakeEnd(services); });
+}
+
+void Connection::Expire(const Services& services) {
+  Guarded([&] { TakeDeadline(services); });
+}
+
+void Connection::TakeOctets(ByteView octets, const Services& services) {
   if (state_ == State::kEnded || octets.empty()) return;
   received_size_ += octets.size();
   if (received_size_ > kReceivedSizeMax) {
@@ -44,7 +68,7 @@ void Connection::Advance(ByteView octets, const Services& services) {
   tls_->Receive({});  // the octets are the caller's again
 }
 
-void Connection::AdvanceToEnd(const Services& services) {
+void Connection::TakeEnd(const Services& services) {
   switch (state_) {
     case State::kFresh:
       return End(ConnectionEnd::kClosedSilently);
@@ -57,7 +81,7 @@ void Connection::AdvanceToEnd(const Services& services) {
   }
 }
 
-void Connection::Expire(const Services& services) {
+void Connection::TakeDeadline(const Services& services) {
   switch (state_) {
     case State::kFresh:
       return End(ConnectionEnd::kIdleTimeout);
@@ -98,7 +122,7 @@ void Connection::ReadRequest(const Services& services) {
     }
     if (result.progress == TlsSession::Progress::kNeedsOctets) return;
     if (result.progress == TlsSession::Progress::kFailed) return End(EndOf(tls_->failure()));
-    return AdvanceToEnd(services);
+    return TakeEnd(services);
   }
 }
 

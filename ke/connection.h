@@ -5,7 +5,7 @@
 // Threads: belongs to one worker's thread.
 // Memory: TLS state is made when the first octet arrives and released when the answer has been written, so that a
 //         connection that waits costs its slot alone.
-// Errors: every way to end is a ConnectionEnd.
+// Errors: every way to end is a ConnectionEnd. Memory that is not there costs the connection, not the server.
 #pragma once
 
 #include <array>
@@ -74,6 +74,11 @@ class Connection {
  private:
   enum class State : std::uint8_t { kFresh, kHandshake, kRequest, kEnded };
 
+  template <typename Step>
+  void Guarded(Step step);
+  void TakeOctets(ByteView octets, const Services& services);
+  void TakeEnd(const Services& services);
+  void TakeDeadline(const Services& services);
   void End(ConnectionEnd end);
   void Handshake(const Services& services);
   void ReadRequest(const Services& services);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 
 #include "core/base/check.h"
 #include "core/base/ip_address.h"
@@ -51,7 +52,13 @@ int OnClientHello(SSL* ssl, int* alert, void* /*unused*/) {
 int OnServerName(SSL* ssl, int* alert, void* /*unused*/) {
   const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == nullptr) return SSL_TLSEXT_ERR_OK;
-  SSL_CTX* const context = SessionOf(ssl).server_context()->Find(name);
+  SSL_CTX* context = nullptr;
+  try {
+    context = SessionOf(ssl).server_context()->Find(name);
+  } catch (const std::bad_alloc&) {  // nothing can be thrown through OpenSSL
+    *alert = SSL_AD_INTERNAL_ERROR;
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+  }
   if (context == nullptr) {
     SessionOf(ssl).Note(TlsFailure::kUnknownName);
     *alert = SSL_AD_UNRECOGNIZED_NAME;

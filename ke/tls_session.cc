@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "core/base/check.h"
 #include "core/base/ip_address.h"
@@ -12,11 +13,12 @@ namespace ntsd::ke {
 
 // OpenSSL's way to our octets: reads what the worker has just received, in place, and appends what is to be sent.
 struct SessionBio {
+  // nullptr: there is no memory.
   static BIO* Make(TlsSession* session) {
     // Made once for the process and never freed: OpenSSL's own BIOs have such tables too.
     static BIO_METHOD* const method = MakeMethod();
     BIO* const bio = BIO_new(method);
-    CHECK(bio != nullptr);
+    if (bio == nullptr) return nullptr;
     BIO_set_data(bio, session);
     BIO_set_init(bio, 1);
     return bio;
@@ -48,7 +50,11 @@ struct SessionBio {
   static int Write(BIO* bio, const char* octets, std::size_t size, std::size_t* written_size) {
     std::vector<std::uint8_t>& outgoing = SessionOf(bio).outgoing_;
     const auto* const begin = reinterpret_cast<const std::uint8_t*>(octets);
-    outgoing.insert(outgoing.end(), begin, begin + size);
+    try {
+      outgoing.insert(outgoing.end(), begin, begin + size);
+    } catch (const std::bad_alloc&) {
+      return 0;  // OpenSSL, through which nothing can be thrown, gives this session up
+    }
     *written_size = size;
     return 1;
   }
@@ -143,8 +149,9 @@ TlsSession::~TlsSession() { SSL_free(ssl_); }
 bool TlsSession::Attach(ssl_st* ssl) {
   if (ssl == nullptr) return false;
   ssl_ = ssl;
-  SSL_set_app_data(ssl, this);
+  if (SSL_set_app_data(ssl, this) != 1) return false;  // our callbacks could not find us
   BIO* const bio = SessionBio::Make(this);
+  if (bio == nullptr) return false;
   SSL_set_bio(ssl, bio, bio);  // takes the one reference for both directions
   return true;
 }
