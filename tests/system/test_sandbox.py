@@ -18,16 +18,11 @@ from lab.namespaces import Net
 from lab.ntsd import KE_PORT
 from lab.paths import BUILD, program
 from lab.process import run, wait_until
+from lab.users import other_users_exist
 
 SERVER = Net.SERVER_V4[0]
 HAS_FILTER = "san" not in BUILD.name
 NOBODY = 65534
-
-
-def other_users_exist():
-    """Inside `unshare --map-root-user` there is no user but root."""
-    with open("/proc/self/uid_map", encoding="ascii") as text:
-        return os.geteuid() == 0 and sum(int(line.split()[2]) for line in text) > NOBODY
 
 
 def has_landlock():

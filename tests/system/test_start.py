@@ -10,6 +10,7 @@ from lab import ntp_packet
 from lab.namespaces import Net
 from lab.ntsd import KE_PORT, METRICS, NTP_PORT
 from lab.process import run
+from lab.users import other_users_exist
 
 
 def assert_refused(server, *words):
@@ -99,12 +100,6 @@ def test_key_file_is_for_its_owner_only(ntsd):
     assert server.keys.stat().st_mode & 0o777 == 0o600
     server.ctl("keys", "rotate")
     assert server.keys.stat().st_mode & 0o777 == 0o600
-
-
-def other_users_exist():
-    """Inside `unshare --map-root-user` there is no user but root."""
-    with open("/proc/self/uid_map", encoding="ascii") as text:
-        return os.geteuid() == 0 and sum(int(line.split()[2]) for line in text) > 65535
 
 
 @pytest.mark.skipif(not other_users_exist(), reason="only root can become another user, and here is no other")

@@ -136,7 +136,7 @@ TEST_P(ScarceMemory, CostsTheConnectionAlone) {
     ASSERT_TRUE(result.end.has_value() || result.answered == 0) << "allocation " << count;
     served += result.end == ConnectionEnd::kServed ? 1 : 0;
     internal += result.end == ConnectionEnd::kInternalError ? 1 : 0;
-    if (result.end == ConnectionEnd::kServed) EXPECT_GT(result.answered, 800U) << "allocation " << count;
+    EXPECT_EQ(result.end == ConnectionEnd::kServed, result.answered > 800) << "allocation " << count;
   }
   EXPECT_GT(count, 100) << "the allocators are not replaced";
   EXPECT_GT(internal, 0U);
