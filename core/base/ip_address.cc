@@ -51,14 +51,6 @@ std::optional<IpAddress> IpAddress::Parse(std::string_view text) {
   return std::nullopt;
 }
 
-bool IpAddress::IsUnspecified() const { return ZeroFromBit(view(), 0); }
-
-bool IpAddress::IsMulticastOrBroadcast() const {
-  if (!is_v4) return octets[0] == 0xFF;
-  return (octets[0] & 0xF0) == 0xE0 ||
-         std::all_of(octets.begin(), octets.begin() + 4, [](std::uint8_t octet) { return octet == 0xFF; });
-}
-
 bool IpAddress::IsLoopback() const {
   if (is_v4) return octets[0] == 127;
   return ZeroFromBit(ByteView(octets).first(15), 0) && octets[15] == 1;

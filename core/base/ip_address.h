@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,9 +24,16 @@ struct IpAddress {
 
   std::size_t size() const { return is_v4 ? 4 : 16; }
   ByteView view() const { return ByteView(octets).first(size()); }
-  bool IsUnspecified() const;
+  bool IsUnspecified() const {
+    std::array<std::uint64_t, 2> words;
+    std::memcpy(words.data(), octets.data(), sizeof(words));
+    return (words[0] | words[1]) == 0;
+  }
   // 224.0.0.0/4, 255.255.255.255 or ff00::/8: never a source of ours (R-NTP-23).
-  bool IsMulticastOrBroadcast() const;
+  bool IsMulticastOrBroadcast() const {
+    if (!is_v4) return octets[0] == 0xFF;
+    return (octets[0] & 0xF0) == 0xE0 || (octets[0] & octets[1] & octets[2] & octets[3]) == 0xFF;
+  }
   bool IsLoopback() const;
   std::string ToString() const;
 

@@ -27,13 +27,6 @@ FloorSplit Split(std::int64_t ns) {
 
 }  // namespace
 
-NtpTimestamp NtpTimestamp::FromUnix(UnixTime time) {
-  const FloorSplit split = Split(time.time_since_epoch().count());
-  const auto seconds = static_cast<std::uint32_t>(split.seconds + kNtpUnixOffset_s);
-  const std::uint64_t bits = std::uint64_t{seconds} << 32 | FractionFromNanoseconds(split.nanoseconds, 32);
-  return {bits == 0 ? 1 : bits};
-}
-
 UnixTime NtpTimestamp::ToUnix(UnixTime pivot) const { return pivot + Difference(*this, FromUnix(pivot)); }
 
 Duration Difference(NtpTimestamp later, NtpTimestamp earlier) {

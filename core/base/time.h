@@ -24,7 +24,14 @@ struct NtpTimestamp {
   std::uint64_t bits = 0;
 
   // Rounds down to 2^-32 s. A real time that would encode as zero becomes one unit later, since zero is "unknown".
-  static NtpTimestamp FromUnix(UnixTime time);
+  // Here, because every answer takes it twice.
+  static NtpTimestamp FromUnix(UnixTime time) {
+    const auto unix_seconds = std::chrono::floor<std::chrono::seconds>(time);
+    const auto fraction_ns = static_cast<std::uint64_t>((time - unix_seconds).count());
+    const auto seconds = static_cast<std::uint32_t>(unix_seconds.time_since_epoch().count() + kNtpUnixOffset_s);
+    const std::uint64_t bits = std::uint64_t{seconds} << 32 | (fraction_ns << 32) / 1'000'000'000;
+    return {bits == 0 ? 1 : bits};
+  }
   // The time nearest to `pivot` that has this encoding: right for any era within 68 years of the pivot.
   UnixTime ToUnix(UnixTime pivot) const;
 

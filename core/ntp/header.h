@@ -30,6 +30,11 @@ enum class KissCode : std::uint32_t {
   kNtsn = 0x4E54534E,  // "NTSN": NTS negative acknowledgement
 };
 
+// Where those fields stand that differ from answer to answer.
+inline constexpr std::size_t kNtpPollOffset = 2;
+inline constexpr std::size_t kNtpOriginOffset = 24;  // the receive timestamp follows
+inline constexpr std::size_t kNtpTransmitOffset = 40;
+
 struct NtpHeader {
   LeapIndicator leap = LeapIndicator::kNone;
   std::uint8_t version = 4;

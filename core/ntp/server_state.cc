@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/ntp/smear.h"
-
 namespace ntsd {
 
 Duration ServerState::RootDispersionAt(MonotonicTime now) const {
@@ -16,18 +14,6 @@ Duration ServerState::RootDispersionAt(MonotonicTime now) const {
 
 bool ServerState::IsFitToServe(MonotonicTime now) const {
   return synchronized && root_delay / 2 + RootDispersionAt(now) <= distance_max;
-}
-
-UnixTime ServerState::ServedTime(UnixTime clock_time) const {
-  return smeared ? clock_time + SmearOffset(clock_time, leap_second) : clock_time;
-}
-
-bool ServerState::IsOneEpoch(UnixTime receive, UnixTime transmit, MonotonicTime transmit_at) const {
-  if (wall_minus_monotonic == Duration::zero()) return true;
-  // Before: of an earlier epoch. In the future: of a clock that was ahead, and was set back.
-  if (receive < epoch_began || receive - transmit > kClockStepMin) return false;
-  const Duration jump = transmit.time_since_epoch() - transmit_at.time_since_epoch() - wall_minus_monotonic;
-  return std::chrono::abs(jump) < kClockStepMin;
 }
 
 ServerState ServerState::Smeared(UnixTime now) const {

@@ -17,6 +17,7 @@
 #include "core/base/time.h"
 #include "core/ntp/header.h"
 #include "core/ntp/leap.h"
+#include "core/ntp/smear.h"
 
 namespace ntsd {
 
@@ -59,9 +60,17 @@ struct ServerState {
   // The leap indicator of a server that is fit to serve.
   LeapIndicator LeapAt(UnixTime now) const { return smeared ? LeapIndicator::kNone : AnnouncedLeap(leap_second, now); }
   // What to send for a reading of the wall clock.
-  UnixTime ServedTime(UnixTime clock_time) const;
+  UnixTime ServedTime(UnixTime clock_time) const {
+    return smeared ? clock_time + SmearOffset(clock_time, leap_second) : clock_time;
+  }
   // Whether `receive` and `transmit` are of this epoch; `transmit_at` was read right before or after `transmit`.
-  bool IsOneEpoch(UnixTime receive, UnixTime transmit, MonotonicTime transmit_at) const;
+  bool IsOneEpoch(UnixTime receive, UnixTime transmit, MonotonicTime transmit_at) const {
+    if (wall_minus_monotonic == Duration::zero()) return true;
+    // Before: of an earlier epoch. In the future: of a clock that was ahead, and was set back.
+    if (receive < epoch_began || receive - transmit > kClockStepMin) return false;
+    const Duration jump = transmit.time_since_epoch() - transmit_at.time_since_epoch() - wall_minus_monotonic;
+    return std::chrono::abs(jump) < kClockStepMin;
+  }
 
   // What a smearing listener tells its clients at `now`: never leap 1 or 2; reference time and id are smeared, too.
   // Near a leap second that we learned of too late to smear, such a listener is not synchronized.

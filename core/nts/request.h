@@ -28,8 +28,8 @@ struct Request {
   // The whole Unique Identifier field, header included, as it is echoed; empty when there is none.
   ByteView unique_id_field;
 
-  // The rest is set when is_nts.
   bool is_nts = false;
+  // The rest is set when is_nts, and left as it was when not.
   ByteView cookie;
   ByteView associated_data;  // everything before the authenticator
   ByteView nonce;
@@ -38,8 +38,10 @@ struct Request {
   std::uint8_t placeholder_count = 0;  // in clear, of the cookie's length
 };
 
-// `versions` has bit v set when version v is served. `source_port` is in host order.
-Expected<Request, Reason> ParseRequest(ByteView datagram, std::uint16_t source_port, std::uint8_t versions);
+// Fills `request`, where it stays: a batch is too much to be handed about. Its old content goes; it means nothing after
+// an error. `versions` has bit v set when version v is served. `source_port` is in host order.
+Expected<void, Reason> ParseRequest(ByteView datagram, std::uint16_t source_port, std::uint8_t versions,
+                                    Request& request);
 
 // What can only be judged once the cookie has told the AEAD: RFC 8915 §5.6 on the nonce and the room for ours.
 // kNts when all is well.

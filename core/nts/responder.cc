@@ -2,16 +2,17 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "core/base/check.h"
 #include "core/base/fixed_vector.h"
 #include "core/ntp/extension_field.h"
 #include "core/ntp/header.h"
+#include "core/nts/header_template.h"
 
 namespace ntsd {
 namespace {
 
-constexpr std::size_t kTransmitOffset = 40;
 // Who waited longer than that has asked again or somebody else, and an answer would only lengthen the queue.
 constexpr Duration kAgeMax = std::chrono::seconds(1);
 // Type, length, Nonce Length and Ciphertext Length (RFC 8915 §5.6).
@@ -25,54 +26,9 @@ std::size_t NtsReplyOverhead(const Request& request, AeadId aead) {
 
 }  // namespace
 
-// What stays the same for all answers of a batch (R-SEC-08: nothing in it depends on the client).
-struct Responder::HeaderTemplate {
-  ServerState state;
-  NtpHeader header;
-  // Bits of a timestamp that the clock cannot tell; they are random (RFC 5905 §6, R-NTP-11).
-  std::uint32_t noise_mask = 0;
-
-  void Update(const ServerState& next, UnixTime wall, MonotonicTime now) {
-    state = next;
-    header = NtpHeader{};
-    header.mode = NtpMode::kServer;
-    header.precision = state.precision;
-    const int noise_bits = 32 + state.precision;
-    noise_mask = noise_bits <= 0 ? 0 : noise_bits >= 32 ? 0xFFFF'FFFF : (std::uint32_t{1} << noise_bits) - 1;
-    header.root_delay = NtpShort::FromDuration(state.root_delay);
-    header.root_dispersion = NtpShort::FromDuration(state.RootDispersionAt(now));
-    if (state.reference_time != UnixTime{}) header.reference = NtpTimestamp::FromUnix(state.reference_time);
-    if (state.IsFitToServe(now)) {
-      header.leap = state.LeapAt(wall);
-      header.stratum = state.stratum;
-      header.reference_id = state.reference_id;
-    } else {
-      // RFC 5905 §7.3: stratum 16 is sent as 0; reference id 0, so that nobody takes it for a kiss code.
-      header.leap = LeapIndicator::kUnsynchronized;
-    }
-  }
-
-  // `noise` fills the bits below the precision. Never zero, which would mean "unknown".
-  NtpTimestamp Stamp(UnixTime clock_time, std::uint32_t noise) const {
-    const std::uint64_t bits = NtpTimestamp::FromUnix(state.ServedTime(clock_time)).bits;
-    const std::uint64_t noisy = (bits & ~std::uint64_t{noise_mask}) | (noise & noise_mask);
-    return {noisy == 0 ? 1 : noisy};
-  }
-
-  // RFC 5905 §7.4: everything but the code and the timestamps is empty.
-  NtpHeader Kiss(KissCode code) const {
-    NtpHeader kiss;
-    kiss.leap = LeapIndicator::kUnsynchronized;
-    kiss.mode = NtpMode::kServer;
-    kiss.precision = header.precision;
-    kiss.reference_id = static_cast<std::uint32_t>(code);
-    return kiss;
-  }
-};
-
-struct Responder::Work {
+// What every datagram needs stands first, and its keys, which few have while they are not NTS, last.
+struct alignas(kCacheLineSize) Responder::Work {
   Request request;
-  AssociationKeys keys;
   bool cookie_is_open = false;
   bool is_over_limit = false;  // to be answered with RATE
   bool is_sealed = false;      // the answer carries an authenticator
@@ -86,6 +42,7 @@ struct Responder::Work {
   std::size_t associated_size = 0;
   ByteView nonce;
   ByteSpan sealed;
+  AssociationKeys keys;
 };
 
 std::size_t ResponderCounters::ServiceBucket(Duration service) {
@@ -105,7 +62,7 @@ Responder::Responder(const Aead& aead, KeyRing& ring, const Published<ServerStat
       counters_(policies_.size()),
       started_(clock.Now()),
       headers_(std::make_unique<std::array<HeaderTemplate, 2>>()),
-      works_(kBatchSizeMax) {
+      works_(std::make_unique<std::array<Work, kBatchSizeMax>>()) {
   cookie_seals_.reserve(kBatchCookiesMax);
   if (guard != nullptr) guard_.emplace(*guard);
 }
@@ -120,7 +77,7 @@ void Responder::Prepare(std::span<Exchange> batch) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
     batch[i].slot = i;
     batch[i].reply_size = 0;
-    Classify(batch[i], works_[i]);
+    Classify(batch[i], (*works_)[i]);
   }
   DropStale(batch, wall, now);
   if (guard_) Limit(batch, now);
@@ -141,13 +98,12 @@ void Responder::ReadState(UnixTime wall, MonotonicTime now) {
   if (any_smears) (*headers_)[1].Update(state.Smeared(wall), wall, now);
 }
 
-const Responder::HeaderTemplate& Responder::TemplateFor(const Exchange& exchange) const {
+inline const HeaderTemplate& Responder::TemplateFor(const Exchange& exchange) const {
   return (*headers_)[policies_[exchange.listener].smear ? 1 : 0];
 }
 
 // Everything that needs no cryptography.
 void Responder::Classify(Exchange& exchange, Work& work) {
-  work.request = Request{};
   work.cookie_is_open = false;
   work.is_over_limit = false;
   work.is_sealed = false;
@@ -162,14 +118,14 @@ void Responder::Classify(Exchange& exchange, Work& work) {
     exchange.reason = Reason::kBadSource;
     return;
   }
-  auto request = ParseRequest(exchange.request, exchange.source.port, policy.versions);
-  if (!request) {
-    exchange.reason = request.error();
+  const Request& request = work.request;
+  if (const auto parsed = ParseRequest(exchange.request, exchange.source.port, policy.versions, work.request);
+      !parsed) {
+    exchange.reason = parsed.error();
     return;
   }
-  work.request = *request;
-  counters_.requests[exchange.listener].Add(ResponderCounters::RequestIndex(request->version, request->is_nts));
-  if (request->is_nts) {
+  counters_.requests[exchange.listener].Add(ResponderCounters::RequestIndex(request.version, request.is_nts));
+  if (request.is_nts) {
     exchange.reason = Reason::kNts;
   } else if (policy.require_nts == RequireNts::kIgnore) {
     exchange.reason = Reason::kPlainIgnored;
@@ -218,10 +174,10 @@ void Responder::Limit(std::span<Exchange> batch, MonotonicTime now) {
       case GuardAction::kRate:
         // An NTS request has to authenticate first, so that its RATE can be authenticated, too.
         if (exchange.reason == Reason::kNts) {
-          works_[exchange.slot].is_over_limit = true;
+          (*works_)[exchange.slot].is_over_limit = true;
         } else {
           exchange.reason = Reason::kRateLimited;
-          works_[exchange.slot].kiss = KissCode::kRate;
+          (*works_)[exchange.slot].kiss = KissCode::kRate;
         }
         break;
     }
@@ -233,7 +189,7 @@ void Responder::OpenCookiesOf(std::span<Exchange> batch, const KeySet& keys) {
   FixedVector<Exchange*, kBatchSizeMax> owners;
   for (Exchange& exchange : batch) {
     if (exchange.reason != Reason::kNts) continue;
-    Work& work = works_[exchange.slot];
+    Work& work = (*works_)[exchange.slot];
     jobs.push_back({.cookie = work.request.cookie, .keys = &work.keys});
     owners.push_back(&exchange);
   }
@@ -243,7 +199,7 @@ void Responder::OpenCookiesOf(std::span<Exchange> batch, const KeySet& keys) {
     const std::size_t age = master == nullptr                    ? ResponderCounters::kUnknownAge
                             : master->state == KeyState::kFuture ? ResponderCounters::kFutureAge
                                                                  : master->age;
-    works_[owners[i]->slot].cookie_is_open = jobs[i].ok;
+    (*works_)[owners[i]->slot].cookie_is_open = jobs[i].ok;
     if (jobs[i].ok || master == nullptr) counters_.cookie_ages.Add(age);
     if (!jobs[i].ok) owners[i]->reason = master == nullptr ? Reason::kUnknownCookieKey : Reason::kBadCookie;
   }
@@ -254,7 +210,7 @@ void Responder::VerifyRequests(std::span<Exchange> batch) {
   FixedVector<Exchange*, kBatchSizeMax> owners;
   for (Exchange& exchange : batch) {
     if (exchange.reason != Reason::kNts) continue;
-    const Work& work = works_[exchange.slot];
+    const Work& work = (*works_)[exchange.slot];
     exchange.reason = CheckAuthenticatorShape(work.request, work.keys.aead);
     if (exchange.reason != Reason::kNts) continue;
     // Decrypted where it stands in the caller's request.
@@ -273,7 +229,7 @@ void Responder::VerifyRequests(std::span<Exchange> batch) {
       owners[i]->reason = Reason::kBadAuthenticator;
       continue;
     }
-    Work& work = works_[owners[i]->slot];
+    Work& work = (*works_)[owners[i]->slot];
     const ByteView plaintext(jobs[i].plaintext, jobs[i].sealed.size() - kAeadTagSize);
     const auto encrypted = CountEncryptedPlaceholders(plaintext, work.request.cookie.size());
     if (!encrypted) {
@@ -307,8 +263,10 @@ void Responder::PlanReply(Exchange& exchange, Work& work, AeadId master) const {
 void Responder::WriteReplies(std::span<Exchange> batch, const KeySet& keys) {
   const AeadId master = keys.current().key.aead();
   cookie_seals_.clear();
+  std::array<std::uint64_t, kBatchSizeMax> noise;
+  random_.Fill(ByteSpan(reinterpret_cast<std::uint8_t*>(noise.data()), batch.size() * sizeof(noise[0])));
   for (Exchange& exchange : batch) {
-    Work& work = works_[exchange.slot];
+    Work& work = (*works_)[exchange.slot];
     if (exchange.reason == Reason::kNts) PlanReply(exchange, work, master);
     const Action action = ActionOf(exchange.reason);
     if (action == Action::kNak) work.kiss = KissCode::kNtsn;
@@ -318,33 +276,48 @@ void Responder::WriteReplies(std::span<Exchange> batch, const KeySet& keys) {
     }
     if (action == Action::kDrop) continue;
     CHECK(exchange.reply.size() >= kReplySizeMax);
-    ByteWriter writer(exchange.reply.first(kReplySizeMax));
-    WriteHeader(exchange, work.request, writer);
-    // RFC 8915 §5.3: echoed in every answer, whatever it says.
-    writer.WriteBytes(work.request.unique_id_field);
-    if (work.is_sealed) {
-      WriteNtsReply(work, writer, master);
+    WriteHeader(exchange, noise[exchange.slot], work);
+    if (work.is_sealed || !work.request.unique_id_field.empty()) {
+      WriteFields(exchange, work, master);
     } else {
-      work.reply_size = writer.size();
+      work.reply_size = kNtpHeaderSize;
     }
-    CHECK(writer.ok() && work.reply_size == writer.size());
   }
   SealCookies(aead_, keys, random_, cookie_seals_);
 }
 
 // The transmit timestamp is left for Finish().
-void Responder::WriteHeader(const Exchange& exchange, const Request& request, ByteWriter& writer) {
-  Work& work = works_[exchange.slot];
-  const HeaderTemplate& shared = TemplateFor(exchange);
-  NtpHeader header = work.kiss ? shared.Kiss(*work.kiss) : shared.header;
-  const std::uint64_t noise = random_.NextU64();
+inline void Responder::WriteHeader(const Exchange& exchange, std::uint64_t noise, Work& work) const {
+  const Request& request = work.request;
+  const ListenerPolicy& policy = policies_[exchange.listener];
+  const HeaderTemplate& shared = (*headers_)[policy.smear ? 1 : 0];
   work.transmit_noise = static_cast<std::uint32_t>(noise);
   work.receive = shared.Stamp(exchange.received, static_cast<std::uint32_t>(noise >> 32));
-  header.version = request.version;
-  header.poll = std::max(request.poll, policies_[exchange.listener].poll_floor);
-  header.origin = request.transmit;
-  header.receive = work.receive;
-  header.Write(writer);
+  const auto header = exchange.reply.first<kNtpHeaderSize>();
+  if (work.kiss) [[unlikely]] {
+    std::memcpy(header.data(), shared.Kiss(*work.kiss).data(), kNtpHeaderSize);
+  } else {
+    std::memcpy(header.data(), shared.octets.data(), kNtpHeaderSize);
+  }
+  header[0] |= static_cast<std::uint8_t>(request.version << 3);
+  header[kNtpPollOffset] = static_cast<std::uint8_t>(std::max(request.poll, policy.poll_floor));
+  ByteWriter stamps(header.subspan<kNtpOriginOffset>());
+  stamps.WriteU64(request.transmit.bits);
+  stamps.WriteU64(work.receive.bits);
+}
+
+// What follows the header.
+void Responder::WriteFields(const Exchange& exchange, Work& work, AeadId master) {
+  ByteWriter writer(exchange.reply.first(kReplySizeMax));
+  writer.Reserve(kNtpHeaderSize);
+  // RFC 8915 §5.3: echoed in every answer, whatever it says.
+  writer.WriteBytes(work.request.unique_id_field);
+  if (work.is_sealed) {
+    WriteNtsReply(work, writer, master);
+  } else {
+    work.reply_size = writer.size();
+  }
+  CHECK(writer.ok() && work.reply_size == writer.size());
 }
 
 void Responder::WriteNtsReply(Work& work, ByteWriter& writer, AeadId master) {
@@ -382,7 +355,7 @@ void Responder::Finish(std::span<Exchange> group) {
     if ((*headers_)[0].state.IsOneEpoch(wall, wall, now)) break;
   }
   for (Exchange& exchange : group) {
-    Work& work = works_[exchange.slot];
+    Work& work = (*works_)[exchange.slot];
     if (work.reply_size == 0) continue;
     const HeaderTemplate& shared = TemplateFor(exchange);
     if (!shared.state.IsOneEpoch(exchange.received, wall, now)) {
@@ -392,7 +365,7 @@ void Responder::Finish(std::span<Exchange> group) {
       // RFC 9769 §2 forbids transmit = receive, and noise may not turn them round.
       if (static_cast<std::int64_t>(transmit.bits - work.receive.bits) <= 0) transmit.bits = work.receive.bits + 1;
       if (transmit.IsUnknown()) transmit.bits = 1;
-      ByteWriter(exchange.reply.subspan(kTransmitOffset)).WriteU64(transmit.bits);
+      ByteWriter(exchange.reply.subspan<kNtpTransmitOffset, sizeof(transmit)>()).WriteU64(transmit.bits);
       exchange.reply_size = work.reply_size;
     }
     CountAnswer(exchange, wall);
@@ -407,6 +380,7 @@ void Responder::Finish(std::span<Exchange> group) {
                     .sealed = work.sealed.data()});
     sealed.push_back(&work);
   }
+  if (jobs.size() == 0) return;
   aead_.Seal(jobs.span());
   for (Work* const work : sealed.span()) {
     Wipe(work->keys.c2s);
@@ -416,10 +390,12 @@ void Responder::Finish(std::span<Exchange> group) {
 
 // What is dropped ends here; what is answered ends in Finish().
 void Responder::CountRequests(std::span<const Exchange> batch) {
+  std::size_t octets_in = 0;
   for (const Exchange& exchange : batch) {
-    counters_.octets.Add(ResponderCounters::kOctetsIn, exchange.request.size());
+    octets_in += exchange.request.size();
     if (ActionOf(exchange.reason) == Action::kDrop) counters_.reasons.Add(static_cast<std::size_t>(exchange.reason));
   }
+  counters_.octets.Add(ResponderCounters::kOctetsIn, octets_in);
 }
 
 void Responder::CountAnswer(const Exchange& exchange, UnixTime transmitted) {

@@ -36,6 +36,8 @@
 
 namespace ntsd {
 
+struct HeaderTemplate;
+
 enum class RequireNts : std::uint8_t { kNo, kIgnore, kDeny };
 
 // What one listener does differently from another.
@@ -104,8 +106,7 @@ class Responder {
   const Guard::Worker* guard() const { return guard_ ? &*guard_ : nullptr; }
 
  private:
-  struct Work;            // what Prepare() leaves for Finish()
-  struct HeaderTemplate;  // the header fields that are the same for all answers of the batch
+  struct Work;  // what Prepare() leaves for Finish()
 
   void ReadState(UnixTime wall, MonotonicTime now);
   const HeaderTemplate& TemplateFor(const Exchange& exchange) const;
@@ -116,7 +117,8 @@ class Responder {
   void VerifyRequests(std::span<Exchange> batch);
   void PlanReply(Exchange& exchange, Work& work, AeadId master) const;
   void WriteReplies(std::span<Exchange> batch, const KeySet& keys);
-  void WriteHeader(const Exchange& exchange, const Request& request, ByteWriter& writer);
+  void WriteHeader(const Exchange& exchange, std::uint64_t noise, Work& work) const;
+  void WriteFields(const Exchange& exchange, Work& work, AeadId master);
   void WriteNtsReply(Work& work, ByteWriter& writer, AeadId master);
   void CountRequests(std::span<const Exchange> batch);
   void CountAnswer(const Exchange& exchange, UnixTime transmitted);
@@ -134,7 +136,8 @@ class Responder {
   std::optional<MonotonicTime> backlog_since_;  // since when every batch has been full
   // For listeners that tell the time as it is, and for those that smear.
   std::unique_ptr<std::array<HeaderTemplate, 2>> headers_;
-  std::vector<Work> works_;                  // kBatchSizeMax of them
+  // By the slot of an exchange.
+  std::unique_ptr<std::array<Work, kBatchSizeMax>> works_;
   std::vector<CookieSealJob> cookie_seals_;  // room for kBatchCookiesMax
 };
 

@@ -15,8 +15,14 @@ using testing::PacketBuilder;
 constexpr std::uint8_t kAllVersions = 0b0001'1110;
 constexpr std::uint16_t kClientPort = 40000;
 
+Expected<Request, Reason> Parse(ByteView datagram, std::uint16_t port, std::uint8_t versions) {
+  Request request;
+  if (const auto parsed = ParseRequest(datagram, port, versions, request); !parsed) return Unexpected(parsed.error());
+  return request;
+}
+
 Reason ReasonOf(ByteView datagram, std::uint16_t port = kClientPort, std::uint8_t versions = kAllVersions) {
-  const auto request = ParseRequest(datagram, port, versions);
+  const auto request = Parse(datagram, port, versions);
   if (!request) return request.error();
   return request->is_nts ? Reason::kNts : Reason::kPlain;
 }
@@ -114,7 +120,7 @@ TEST(Request, ReadsTheHeaderFieldsThatAnAnswerNeeds) {
   builder.header().poll = -7;
   builder.header().origin.bits = 0x1111111122222222;
   builder.header().receive.bits = 0x3333333344444444;
-  const auto request = ParseRequest(builder.Build(), kClientPort, kAllVersions);
+  const auto request = Parse(builder.Build(), kClientPort, kAllVersions);
   ASSERT_TRUE(request);
   EXPECT_EQ(request->version, 4);
   EXPECT_EQ(request->poll, -7);
@@ -204,7 +210,7 @@ TEST(Request, IgnoresFieldsBehindTheAuthenticator_R_EF_18) {
   EXPECT_EQ(ReasonOf(complete().Raw(Octets(20)).Build()), Reason::kMessageAuthenticationCode);
   EXPECT_EQ(ReasonOf(complete().Raw(Octets(24)).Build()), Reason::kMessageAuthenticationCode);
   EXPECT_EQ(ReasonOf(complete().Raw(Octets(12)).Build()), Reason::kMalformedField);
-  const auto request = ParseRequest(complete().Placeholders(2, 100).Build(), kClientPort, kAllVersions);
+  const auto request = Parse(complete().Placeholders(2, 100).Build(), kClientPort, kAllVersions);
   EXPECT_EQ(request->placeholder_count, 0) << "not authenticated, so they ask for nothing";
 }
 
@@ -220,7 +226,7 @@ TEST(Request, TakesFieldsInAnyOrder_R_EF_20) {
     for (const std::size_t step : order) steps[step](builder);
     builder.Field(0x0404, AuthenticatorBody());
     const Octets datagram = builder.Build();
-    const auto request = ParseRequest(datagram, kClientPort, kAllVersions);
+    const auto request = Parse(datagram, kClientPort, kAllVersions);
     ASSERT_TRUE(request);
     EXPECT_EQ(request->placeholder_count, 2);
     EXPECT_EQ(request->unique_id_field.size(), 36U);
@@ -232,7 +238,7 @@ TEST(Request, TakesFieldsInAnyOrder_R_EF_20) {
 TEST(Request, CountsPlaceholdersOfTheCookiesLengthOnly_R_EF_16) {
   for (std::size_t size = 12; size <= 200; size += 4) {
     const Octets datagram = Complete().Placeholders(3, size).Field(0x0404, AuthenticatorBody()).Build();
-    EXPECT_EQ(ParseRequest(datagram, kClientPort, kAllVersions)->placeholder_count, size == 100 ? 3 : 0) << size;
+    EXPECT_EQ(Parse(datagram, kClientPort, kAllVersions)->placeholder_count, size == 100 ? 3 : 0) << size;
   }
 }
 
@@ -275,7 +281,7 @@ TEST(Request, JudgesEveryNonceAndCiphertextLength_R_AEAD_11) {
 TEST(Request, ReservesRoomForOurNonce_R_NTS_15) {
   const auto shape = [](std::size_t nonce_size, std::size_t padding, AeadId aead) {
     const Octets datagram = Complete().Field(0x0404, AuthenticatorBody(nonce_size, 16, padding)).Build();
-    const auto request = ParseRequest(datagram, kClientPort, kAllVersions);
+    const auto request = Parse(datagram, kClientPort, kAllVersions);
     return request ? CheckAuthenticatorShape(*request, aead) : request.error();
   };
   for (std::size_t nonce_size = 0; nonce_size <= 48; ++nonce_size) {
