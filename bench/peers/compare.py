@@ -55,11 +55,11 @@ class Lab:
         self.certificate = self.authority.issue("compare.test", dns=["compare.test"], ip=[self.host])
 
     @contextlib.contextmanager
-    def ntsd(self, engine="auto", cpus=()):
+    def ntsd(self, engine="auto", cpus=(), spread="hash"):
         """One worker of each kind on the server's CPU, or one on each of `cpus`."""
         cpus = cpus or [self.options.server_cpu]
         server = Ntsd(self.namespace, self.certificate, ntp=[f"{self.host}:{NTP_PORT}"], ke=[f"{self.host}:{KE_PORT}"],
-                      more=f'[workers]\nntp = {len(cpus)}\nke = {len(cpus)}\nengine = "{engine}"\n')
+                      more=f'[workers]\nntp = {len(cpus)}\nke = {len(cpus)}\nengine = "{engine}"\nspread = "{spread}"\n')
         try:
             with pinned(*cpus):
                 server.start()
@@ -89,9 +89,9 @@ class Lab:
         finally:
             server.stop(signal.SIGTERM)
 
-    def load(self, kind, *words):
-        """One run of ntsload on its CPU; its JSON."""
-        with pinned(self.options.load_cpu):
+    def load(self, kind, *words, cpus=()):
+        """One run of ntsload on its CPU, or on `cpus`; its JSON."""
+        with pinned(*(cpus or [self.options.load_cpu])):
             done = run([program("ntsload"), kind, self.host, "--quiet", "--json", "-", *words], namespace=self.client,
                        timeout=120 + 10 * self.options.seconds)
         return json.loads(done.stdout)
@@ -122,6 +122,8 @@ SUBJECTS = {
 # At a rate that one worker can bear, so that only the CPU time differs.
 WORKERS = {"two workers, NTS at 60,000/s": ("ntp", *NTS, "--clients", 200, "--rate", 60_000),
            "two workers, handshakes at 400/s": ("ke", "--ke-port", KE_PORT, "--rate", 400)}
+# Two workers, loaded from both of their CPUs.
+SPREADS = {"by hash, NTS at 60,000/s": "hash", "by CPU, NTS at 60,000/s": "cpu"}
 HANDSHAKES = {"ntsd, handshakes": lambda lab: lab.ntsd(), "chronyd, handshakes": lambda lab: lab.chronyd()}
 
 
@@ -197,6 +199,15 @@ def measure_workers(lab, load):
     return figures
 
 
+def measure_spread(lab, spread):
+    cpus = [lab.options.server_cpu, lab.options.load_cpu]
+    with lab.ntsd(cpus=cpus, spread=spread) as pid:
+        words = [*NTS, "--ca", lab.authority.ca, "--clients", 200, "--threads", 2, "--rate", 60_000, "--server-pid", pid]
+        result = lab.load("ntp", *words, "--seconds", lab.options.seconds, cpus=cpus)
+    return {"cpu_us": result["server_us_per_answer"], "p50_us": result["latency"]["p50_us"], "p99_us": result["latency"]["p99_us"],
+            "loss": result["loss"]}
+
+
 def summarize(rounds):
     """{figure: [median, least, most]} over the rounds."""
     summary = {}
@@ -238,6 +249,10 @@ WORKERS_COLUMNS = (
     ("one on each: µs", "cpu_us", "{:.2f}"), ("over the mean of one", "over_one", "{:.3f}"),
 )
 
+SPREAD_COLUMNS = (
+    ("CPU µs", "cpu_us", "{:.2f}"), ("p50 µs", "p50_us", "{:.1f}"), ("p99 µs", "p99_us", "{:.1f}"), ("loss", "loss", "{:.5f}"),
+)
+
 
 def table(summaries, names, columns):
     lines = ["| | " + " | ".join(title for title, _, _ in columns) + " |", "|---|" + "---:|" * len(columns)]
@@ -254,6 +269,7 @@ def page(options, host, summaries, found):
     requests = [name for name in SUBJECTS if name in summaries]
     handshakes = [name for name in HANDSHAKES if name in summaries]
     workers = [name for name in WORKERS if name in summaries]
+    spreads = [name for name in SPREADS if name in summaries]
     facts = ("cpu", "cpus", "kernel", "mitigations", "virtual", "governor", "load_average", "aead_implementation", "ntsload")
     lines = [f"# Side by side, {host['date'][:10]}", ""]
     if options.note:
@@ -269,6 +285,9 @@ def page(options, host, summaries, found):
         lines += ["", "## Handshakes", ""] + table(summaries, handshakes, HANDSHAKE_COLUMNS)
     if workers:
         lines += ["", "## Two workers", "", "CPU time an answer, at a fixed rate.", ""] + table(summaries, workers, WORKERS_COLUMNS)
+    if spreads:
+        lines += ["", "## Which worker gets a datagram", "", "Two workers, loaded from both of their CPUs, so that each receives half.", ""]
+        lines += table(summaries, spreads, SPREAD_COLUMNS)
     if found:
         lines += ["", "## Ratios", "", "Medians of the rounds' ratios of CPU time; above 1, ours costs less.", "", "| | |", "|---|---:|"]
         lines += [f"| {name} | {value:.3f} |" for name, value in found.items()]
@@ -295,7 +314,7 @@ def wanted(names, options):
 
 def measure(options, lab):
     results, host = {}, None
-    names = wanted([*SUBJECTS, *HANDSHAKES, *WORKERS], options)
+    names = wanted([*SUBJECTS, *HANDSHAKES, *WORKERS, *SPREADS], options)
     for number in range(options.rounds):
         for name in names[number % len(names):] + names[:number % len(names)]:
             if name in SUBJECTS:
@@ -303,8 +322,10 @@ def measure(options, lab):
                 host = host or facts
             elif name in HANDSHAKES:
                 figures = measure_handshakes(lab, HANDSHAKES[name])
-            else:
+            elif name in WORKERS:
                 figures = measure_workers(lab, WORKERS[name])
+            else:
+                figures = measure_spread(lab, SPREADS[name])
             results.setdefault(name, []).append(figures)
             print(f"round {number + 1}: {name}: {figures['cpu_us']:.2f} µs", file=sys.stderr, flush=True)
     return results, host

@@ -20,6 +20,8 @@ namespace ntsd {
 enum class PlainNtpPolicy : std::uint8_t { kServe, kIgnore, kDeny };
 enum class Smear : std::uint8_t { kNone, kLinear24h };
 enum class EngineChoice : std::uint8_t { kAuto, kIoUring, kMmsg, kXdp };
+// Which worker gets a datagram: by the kernel's hash of addresses and ports, or that of the CPU it was received on.
+enum class SpreadChoice : std::uint8_t { kHash, kCpu };
 enum class KeySourceKind : std::uint8_t { kGenerate, kFollow, kEtcd };
 enum class ReferenceSource : std::uint8_t { kChrony, kNtp, kKernel, kLocal };
 enum class SandboxMode : std::uint8_t { kStrict, kAuto, kOff };
@@ -74,6 +76,7 @@ struct WorkersConfig {
   WorkerPlan ntp;
   WorkerPlan ke;
   EngineChoice engine = EngineChoice::kAuto;
+  SpreadChoice spread = SpreadChoice::kHash;
 
   friend bool operator==(const WorkersConfig&, const WorkersConfig&) = default;
 };

@@ -60,6 +60,7 @@ void Describe(Visitor& visit, T& workers) {
   visit.Workers("ntp", workers.ntp);
   visit.Workers("ke", workers.ke);
   visit.Choice("engine", workers.engine);
+  visit.Choice("spread", workers.spread);
 }
 
 template <typename Visitor, Is<EtcdConfig> T>

@@ -183,6 +183,10 @@ std::span<const Word<EngineChoice>> WordsOf(EngineChoice) {
                                                   {"xdp", EngineChoice::kXdp}};
   return kWords;
 }
+std::span<const Word<SpreadChoice>> WordsOf(SpreadChoice) {
+  static constexpr Word<SpreadChoice> kWords[] = {{"hash", SpreadChoice::kHash}, {"cpu", SpreadChoice::kCpu}};
+  return kWords;
+}
 
 std::span<const Word<KeySourceKind>> WordsOf(KeySourceKind) {
   static constexpr Word<KeySourceKind> kWords[] = {

@@ -40,6 +40,7 @@ struct Word {
 std::span<const Word<PlainNtpPolicy>> WordsOf(PlainNtpPolicy);
 std::span<const Word<Smear>> WordsOf(Smear);
 std::span<const Word<EngineChoice>> WordsOf(EngineChoice);
+std::span<const Word<SpreadChoice>> WordsOf(SpreadChoice);
 std::span<const Word<KeySourceKind>> WordsOf(KeySourceKind);
 std::span<const Word<ReferenceSource>> WordsOf(ReferenceSource);
 std::span<const Word<SandboxMode>> WordsOf(SandboxMode);

@@ -104,4 +104,24 @@ Expected<Listeners, std::string> OpenListeners(const Config& config, std::size_t
   return listeners;
 }
 
+Expected<void, std::string> SpreadByCpu(const Listeners& listeners,
+                                        std::span<const std::optional<unsigned>> worker_cpus) {
+  std::vector<unsigned> cpus;
+  for (const std::optional<unsigned>& cpu : worker_cpus) {
+    if (!cpu) {
+      return Unexpected(fmt::format(
+          "workers.spread = \"cpu\" needs a CPU for each of the {} NTP workers: lower workers.ntp, name the CPUs "
+          "(workers.ntp = \"0-3\"), or use \"hash\"",
+          worker_cpus.size()));
+    }
+    cpus.push_back(*cpu);
+  }
+  for (const NtpListener& listener : listeners.ntp) {
+    // A program that one socket brings holds for the whole group.
+    auto spread = SpreadByCpu(listener.sockets.front().get(), listener.address, cpus);
+    if (!spread) return spread;
+  }
+  return {};
+}
+
 }  // namespace ntsd

@@ -4,6 +4,8 @@
 // Threads: main's. Errors: one line for the operator.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,5 +41,9 @@ struct Listeners {
 // Opens what the service manager has not opened already.
 Expected<Listeners, std::string> OpenListeners(const Config& config, std::size_t ntp_worker_count,
                                                InheritedSockets inherited);
+
+// workers.spread = "cpu": each worker gets what its own CPU receives. `worker_cpus`: where each of them is pinned.
+Expected<void, std::string> SpreadByCpu(const Listeners& listeners,
+                                        std::span<const std::optional<unsigned>> worker_cpus);
 
 }  // namespace ntsd

@@ -101,6 +101,9 @@ std::string Service::OpenSockets() {
   auto listeners = OpenListeners(config_, placement_.ntp.size(), std::move(*inherited));
   if (!listeners) return std::move(listeners.error());
   listeners_ = std::move(*listeners);
+  if (config_.workers.spread == SpreadChoice::kCpu) {
+    if (auto spread = SpreadByCpu(listeners_, placement_.ntp); !spread) return std::move(spread.error());
+  }
   operator_ = std::make_unique<Operator>(*this);
   if (config_.metrics.listen) {
     auto metrics =

@@ -1,5 +1,6 @@
 #include "server/udp/udp_socket.h"
 
+#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,6 +13,7 @@
 #include <cstring>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "server/udp/datagram.h"
 
@@ -135,6 +137,21 @@ Expected<Descriptor, std::string> OpenUdpSocket(const IpEndpoint& address, std::
 Expected<void, std::string> PrepareUdpSocket(int fd, const IpEndpoint& address, std::uint8_t dscp) {
   if (!SetNtpOptions(fd, address, dscp)) return Unexpected(Complaint(address, "UDP"));
   return {};
+}
+
+Expected<void, std::string> SpreadByCpu(int fd, const IpEndpoint& address, std::span<const unsigned> cpus) {
+  // A program of the socket filter's kind returns the number of a socket; the kernel takes its hash when there is none.
+  constexpr std::uint32_t kNoSocket = ~std::uint32_t{0};
+  std::vector<sock_filter> program;
+  program.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_CPU)));
+  for (std::size_t i = 0; i < cpus.size(); ++i) {
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, cpus[i], 0, 1));
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, static_cast<std::uint32_t>(i)));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, kNoSocket));
+  const sock_fprog filter{.len = static_cast<unsigned short>(program.size()), .filter = program.data()};
+  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &filter, sizeof(filter)) == 0) return {};
+  return Unexpected("workers.spread = \"cpu\" is not possible on " + address.ToString() + ": " + std::strerror(errno));
 }
 
 Expected<Descriptor, std::string> OpenTcpListener(const IpEndpoint& address) {

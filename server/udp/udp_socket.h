@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "core/base/expected.h"
@@ -42,6 +43,10 @@ Expected<Descriptor, std::string> OpenUdpSocket(const IpEndpoint& address, std::
 
 // Gives the same options to a bound socket that somebody else opened.
 Expected<void, std::string> PrepareUdpSocket(int fd, const IpEndpoint& address, std::uint8_t dscp);
+
+// Has the kernel give each datagram to the socket whose worker has the CPU that received it: the n-th socket of the
+// group of `fd` (in the order of binding) is that of cpus[n]. What comes in on any other CPU is spread by the hash.
+Expected<void, std::string> SpreadByCpu(int fd, const IpEndpoint& address, std::span<const unsigned> cpus);
 
 // A listening socket for NTS-KE.
 Expected<Descriptor, std::string> OpenTcpListener(const IpEndpoint& address);

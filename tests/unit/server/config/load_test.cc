@@ -80,6 +80,7 @@ max-connections = 1
 ntp = "0-1,3"
 ke = 2
 engine = "mmsg"
+spread = "cpu"
 [reference]
 source = "kernel"
 stratum = 1
@@ -111,6 +112,7 @@ format = "json"
   EXPECT_EQ(config.workers.ke.kind, WorkerPlan::Kind::kCount);
   EXPECT_EQ(config.workers.ke.count, 2U);
   EXPECT_EQ(config.workers.engine, EngineChoice::kMmsg);
+  EXPECT_EQ(config.workers.spread, SpreadChoice::kCpu);
   EXPECT_EQ(config.reference.source, ReferenceSource::kKernel);
   EXPECT_THAT(config.access.deny, SizeIs(2));
   EXPECT_EQ(config.limits.ntp.rate, 0.5);
