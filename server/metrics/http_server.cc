@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 #include <httplib.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <future>
 #include <mutex>
@@ -47,6 +51,90 @@ class BoundedPool : public httplib::TaskQueue {
   httplib::ThreadPool pool_;
 };
 
+// One connection, which ends when its time is up, whatever the client does meanwhile. httplib's own stream begins its
+// timeout anew with every octet, so that two clients that send one now and then would keep both threads for hours.
+class TimedStream : public httplib::Stream {
+ public:
+  explicit TimedStream(socket_t socket) : socket_(socket), began_(SteadyClock::now()) {}
+
+  bool is_readable() const override { return next_ < end_ || WaitFor(POLLIN); }
+  bool is_writable() const override { return WaitFor(POLLOUT); }
+  // httplib asks for one octet at a time, so they are kept here.
+  ssize_t read(char* target, size_t size) override {
+    if (next_ == end_) {
+      if (!WaitFor(POLLIN)) return -1;
+      const ssize_t got = recv(socket_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+      if (got <= 0) return got;
+      was_silent_ = false;
+      next_ = 0;
+      end_ = static_cast<std::size_t>(got);
+    }
+    const std::size_t count = std::min(size, end_ - next_);
+    std::copy_n(buffer_.data() + next_, count, target);
+    next_ += count;
+    return static_cast<ssize_t>(count);
+  }
+  // All of it, or it failed.
+  ssize_t write(const char* octets, size_t size) override {
+    // Ends: every turn sends something, or leaves.
+    for (std::size_t sent = 0; sent < size;) {
+      const ssize_t put =
+          WaitFor(POLLOUT) ? send(socket_, octets + sent, size - sent, MSG_DONTWAIT | MSG_NOSIGNAL) : -1;
+      if (put < 0) return -1;
+      sent += static_cast<std::size_t>(put);
+    }
+    return static_cast<ssize_t>(size);
+  }
+  void get_remote_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
+  void get_local_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
+  socket_t socket() const override { return socket_; }
+
+ private:
+  using SteadyClock = std::chrono::steady_clock;
+
+  bool WaitFor(short events) const {
+    const auto end = began_ + std::chrono::seconds(was_silent_ ? kHttpSilence_s : kHttpTimeout_s);
+    pollfd waiting{.fd = socket_, .events = events, .revents = 0};
+    // Ends: the time is up, or an answer of poll() that no signal cut short.
+    while (true) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - SteadyClock::now());
+      const int ready = left.count() <= 0 ? 0 : poll(&waiting, 1, static_cast<int>(left.count()));
+      if (ready >= 0 || errno != EINTR) return ready > 0;
+    }
+  }
+
+  const socket_t socket_;
+  const SteadyClock::time_point began_;
+  bool was_silent_ = true;
+  std::array<char, 4096> buffer_;
+  std::size_t next_ = 0;
+  std::size_t end_ = 0;
+};
+
+// httplib's server on streams of ours: one request a connection, since an idle one would keep a thread from others.
+class TimedServer : public httplib::Server {
+  using Setup = std::function<void(httplib::Request&)>;
+
+  bool process_and_close_socket(socket_t socket) override {
+    TimedStream stream(socket);
+    const bool is_done = Process(&TimedServer::process_request, stream);
+    ::shutdown(socket, SHUT_RDWR);
+    ::close(socket);
+    return is_done;
+  }
+  // As httplib has it up to version 0.16, and from 0.17 on.
+  bool Process(bool (httplib::Server::*process)(httplib::Stream&, bool, bool&, const Setup&), TimedStream& stream) {
+    bool is_closed = false;
+    return (this->*process)(stream, true, is_closed, nullptr);
+  }
+  bool Process(bool (httplib::Server::*process)(httplib::Stream&, const std::string&, int, const std::string&, int,
+                                                bool, bool&, const Setup&),
+               TimedStream& stream) {
+    bool is_closed = false;
+    return (this->*process)(stream, "", 0, "", 0, true, is_closed, nullptr);
+  }
+};
+
 std::string HealthText(const Health& health) {
   std::string text = health.IsFit() ? "fit\n" : "not fit\n";
   for (const HealthItem& item : health.items) {
@@ -65,11 +153,6 @@ class MetricsServer::Http {
       started_.set_value();
       return pool;
     };
-    server_.set_read_timeout(kHttpTimeout_s);
-    server_.set_write_timeout(kHttpTimeout_s);
-    // One request a connection: an idle one would keep one of the two threads from others.
-    server_.set_keep_alive_max_count(1);
-    server_.set_keep_alive_timeout(kHttpSilence_s);
     server_.set_payload_max_length(0);
     // httplib would set SO_REUSEPORT, with which another process of the same user could take half of the requests.
     server_.set_socket_options([this](int socket) {
@@ -140,7 +223,7 @@ class MetricsServer::Http {
   }
 
   MetricsSource source_;
-  httplib::Server server_;
+  TimedServer server_;
   std::promise<void> started_;
   std::thread thread_;
   int socket_ = -1;

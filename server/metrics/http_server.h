@@ -2,7 +2,7 @@
 //
 // Threads: three of its own between Start() and Stop(): one accepts, kHttpWorkers answer; the source is called on
 // those. Memory: at most kHttpPendingMax connections wait inside, others in the kernel's backlog. No request body is
-// read. Errors: an address that cannot be had is refused by Open(); a slow or talkative client loses its connection.
+// kept. Errors: an address that cannot be had is refused by Open(); a slow or talkative client loses its connection.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace ntsd {
 inline constexpr std::size_t kHttpWorkers = 2;
 inline constexpr std::size_t kHttpPendingMax = 4;
 inline constexpr int kHttpSilence_s = 1;  // until the first octet of a request
-inline constexpr int kHttpTimeout_s = 2;  // between later ones
+inline constexpr int kHttpTimeout_s = 3;  // for all of an exchange
 
 // What the pages show. Called from two threads at once.
 struct MetricsSource {

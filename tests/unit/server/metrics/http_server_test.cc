@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/unit/server/metrics/full_snapshot.h"
@@ -123,6 +124,29 @@ TEST_F(MetricsServerTest, SilentClientsKeepNobodyForLong) {
   // Each of them costs one thread at most the timeout; then we are served.
   EXPECT_THAT(Get(server_->port(), "/livez"), StartsWith("HTTP/1.1 200"));
   for (const int fd : silent) close(fd);
+}
+
+// One octet now and then is no silence: only an end to the whole exchange frees the thread.
+TEST_F(MetricsServerTest, ClientsThatDribbleKeepNobodyForLong) {
+  server_->Start();
+  std::vector<int> slow;
+  for (const std::string begin : {"GET /", "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"}) {
+    slow.push_back(Connect(server_->port()));
+    send(slow.back(), begin.data(), begin.size(), MSG_NOSIGNAL);
+  }
+  ASSERT_EQ(slow.size(), kHttpWorkers);
+  std::atomic<bool> is_over = false;
+  std::thread dribble([&] {
+    // Ends: when the test says so.
+    while (!is_over) {
+      for (const int fd : slow) send(fd, "x", 1, MSG_NOSIGNAL);
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  });
+  EXPECT_THAT(Get(server_->port(), "/livez"), StartsWith("HTTP/1.1 200"));
+  is_over = true;
+  dribble.join();
+  for (const int fd : slow) close(fd);
 }
 
 TEST_F(MetricsServerTest, StopsAndMayNeverHaveStarted) {
