@@ -9,6 +9,11 @@
 namespace ntsd {
 namespace {
 
+// What ParseTime() takes.
+constexpr int kYearMin = 1970;
+constexpr int kYearMax = 2199;
+constexpr UnixTime kTimeMax = std::chrono::sys_days(std::chrono::year(kYearMax) / 12 / 31);
+
 std::optional<std::uint8_t> HexDigit(char c) {
   if (c >= '0' && c <= '9') return static_cast<std::uint8_t>(c - '0');
   if (c >= 'a' && c <= 'f') return static_cast<std::uint8_t>(c - 'a' + 10);
@@ -103,7 +108,9 @@ std::optional<UnixTime> ParseTime(std::string_view text) {
   if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)), std::chrono::month(*month),
                                          std::chrono::day(*day)};
-  if (!date.ok() || *year < 1970 || *year > 2199 || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
+  if (!date.ok() || static_cast<int>(*year) < kYearMin || static_cast<int>(*year) > kYearMax || *hour > 23 ||
+      *minute > 59 || *second > 59)
+    return std::nullopt;
   return std::chrono::sys_days(date) + std::chrono::hours(*hour) + std::chrono::minutes(*minute) +
          std::chrono::seconds(*second);
 }
@@ -125,6 +132,8 @@ void AppendHex(SecretText& text, ByteView octets, HexCase letters) {
 }
 
 void AppendTime(SecretText& text, UnixTime time) {
+  // A clock that is wrong tells other times; a file with one of them could not be read again.
+  time = std::clamp(time, UnixTime{}, kTimeMax);
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::seconds>(time - day));

@@ -53,6 +53,7 @@ std::optional<UnixTime> ParseTime(std::string_view text);
 enum class HexCase : bool { kLower, kUpper };
 void AppendKeyId(SecretText& text, KeyId id, HexCase letters);
 void AppendHex(SecretText& text, ByteView octets, HexCase letters);
+// The nearest time that ParseTime() takes.
 void AppendTime(SecretText& text, UnixTime time);
 
 }  // namespace ntsd

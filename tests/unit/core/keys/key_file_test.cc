@@ -62,6 +62,17 @@ TEST(KeyFile, ReadsBackWhatItWrites) {
   }
 }
 
+// Times are told by clocks, which may be wrong; a file that we could not read would cost all cookies.
+TEST(KeyFile, ReadsBackTimesThatNoClockShouldTell) {
+  for (const std::int64_t seconds : {-1'000'000'000LL, -1LL, 7'258'118'400LL, 9'000'000'000LL}) {
+    StoredRing ring = RingOf({11, 10, 9});
+    ring.current_since = ring.keys[0].created = UnixTime(std::chrono::seconds(seconds));
+    const auto parsed = ParseKeyFile(Text(ring), At(0));
+    ASSERT_TRUE(parsed) << DescribeKeyFileError(parsed.error());
+    EXPECT_EQ(Ids(parsed->ring.keys), Ids(ring.keys));
+  }
+}
+
 TEST(KeyFile, ReadsBackTheLargestRing) {
   FakeRandom random;
   StoredRing ring = MakeFreshRing(At(0), random);
