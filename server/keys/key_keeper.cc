@@ -211,6 +211,8 @@ std::optional<KeyRequestError> KeyKeeper::Change(StoredRing next, const Rotation
     return KeyRequestError{KeyRequestProblem::kNotStored, error->text + "; the keys in force stay as they are"};
   }
   Publish(std::move(set), std::move(next), schedule);
+  // Whatever was in the way of an earlier change is not there any more.
+  ReportTrouble(std::nullopt);
   return std::nullopt;
 }
 

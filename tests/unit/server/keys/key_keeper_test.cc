@@ -155,6 +155,21 @@ TEST_F(KeyKeeperTest, AFileFromTheFutureStartsAtAgeZeroAndIsCorrected) {
   EXPECT_THAT(complaints_, ElementsAre(HasSubstr("newer than the clock")));
 }
 
+// A board without a clock of its own wakes up in 1970, and a broken one anywhere.
+TEST_F(KeyKeeperTest, WhatIsStoredUnderAWrongClockCanBeReadAgain) {
+  for (const UnixTime wrong : {UnixTime(hours(2)), UnixTime(seconds(7'500'000'000))}) {
+    auto keeper = Keep();
+    clock_.Advance(hours(20));
+    clock_.Set(wrong);
+    ASSERT_TRUE(keeper->Revoke(IdsInForce(*keeper)[0]));
+    const std::vector<KeyId> ids = IdsInForce(*keeper);
+    keeper.reset();
+    const auto again = TryKeep(path_);
+    ASSERT_TRUE(again) << again.error().text;
+    EXPECT_EQ(IdsInForce(**again), ids);
+  }
+}
+
 TEST_F(KeyKeeperTest, LooksAtTheClockOftenEnoughForSuspends) {
   const auto keeper = Keep();
   EXPECT_LE(keeper->Tick(), seconds(10));
@@ -185,6 +200,19 @@ TEST_F(KeyKeeperTest, DoesNotRotateWhatItCannotStoreAndTriesAgain) {
 }
 
 // What is stored at the moment of each publication, seen by a source that asks for the ring when it stores.
+TEST_F(KeyKeeperTest, TroubleEndsWithTheFirstChangeThatIsStored) {
+  const auto keeper = Keep();
+  const std::string good = ReadFile(path_);
+  WriteFile(path_, "somebody else's");
+  clock_.Advance(hours(24));
+  keeper->Tick();
+  ASSERT_NE(keeper->Status().trouble, "");
+  WriteFile(path_, good);
+  ASSERT_TRUE(keeper->Rotate());
+  EXPECT_EQ(keeper->Status().trouble, "") << "it would be told until the next rotation, a day from now";
+  EXPECT_THAT(log_, ::testing::Contains(HasSubstr("all is well again")));
+}
+
 TEST_F(KeyKeeperTest, NoKeySealsBeforeItIsStored_R_CK_10) {
   class Witness final : public KeySource {
    public:
