@@ -9,7 +9,7 @@ inline MetricsSnapshot FullSnapshot() {
   const HistogramSnapshot histogram{{0.25, 1}, {7, 2, 1}, 0.5};
   MetricsSnapshot snapshot;
   snapshot.build = {"0.1.0", "io_uring"};
-  snapshot.ntp.emplace();
+  snapshot.ntp = MetricsSnapshot::Ntp{};
   snapshot.ntp->requests = {{"0.0.0.0:123", 4, true, 12'345'678'901}, {"0.0.0.0:123", 3, false, 1}};
   snapshot.ntp->responses = {{"plain", 1}, {"nts", 2}};
   snapshot.ntp->dropped = {{"too_short", 3}};
@@ -19,7 +19,7 @@ inline MetricsSnapshot FullSnapshot() {
   snapshot.ntp->networks_last_hour = 12;
   snapshot.ntp->socket_drops = 7;
   snapshot.ntp->transmit_error_s = histogram;
-  snapshot.ke.emplace();
+  snapshot.ke = MetricsSnapshot::Ke{};
   snapshot.ke->connections = {{"served", 8}, {"timeout", 9}};
   snapshot.ke->aeads = {{"15", 10}, {"30", 11}};
   snapshot.ke->duration_s = histogram;
