@@ -8,7 +8,7 @@
 #   --unit                          unit tests, with the address and undefined-behaviour sanitizers
 #   --interop                       whole programs: real peers (tests/interop), conformance, overload, and the system (tests/system)
 #   --sanitize                      unit tests under the address sanitizer and under the thread sanitizer
-#   --fuzz-seconds N                seconds for each fuzz target (10; --full 60; 0 leaves fuzzing out)
+#   --fuzz-seconds N                seconds for each fuzz target (8; --full 60; 0 leaves fuzzing out)
 #
 # Every step keeps its output in build/logs; a step that fails shows the end of it. ccache is used where it is installed.
 set -uo pipefail
@@ -42,7 +42,7 @@ while [[ $# -gt 0 ]]; do
 done
 if $want_all || $want_full; then want_all=true want_unit=true want_interop=true; fi
 if $want_full; then want_sanitize=true; fi
-fuzz_seconds=${fuzz_seconds:-$($want_full && echo 60 || echo 10)}
+fuzz_seconds=${fuzz_seconds:-$($want_full && echo 60 || echo 8)}
 
 mkdir -p "$logs"
 # The unit tests' and the programs' own word on what the sanitizers do when they find something. Without
@@ -215,9 +215,9 @@ if $want_interop && $release_built; then
     Step "Conformance: ntsd, chronyd and NTPsec" conformance Programs conformance release tests/conformance
     Step "Overload and abuse" overload Programs overload release tests/overload
   fi
-  # The sandbox had its turn; faults take a minute.
+  # The sandbox had its turn; faults and the soak take a minute each.
   system=(tests/system)
-  if ! $want_full; then system+=(--ignore=tests/system/test_sandbox.py --ignore=tests/system/test_faults.py); fi
+  if ! $want_full; then system+=(--ignore=tests/system/test_sandbox.py --ignore=tests/system/test_faults.py --ignore=tests/system/test_soak.py); fi
   if [[ -x build/asan/bin/ntsd ]] && ($want_unit || $want_sanitize); then
     Step "The whole system, with sanitizers" system Programs system asan "${system[@]}"
   else

@@ -1,0 +1,219 @@
+#!/usr/bin/python3
+"""A long run of ntsd under load and abuse at once, in namespaces of its own. Exit status 0: nothing was lost and nothing grew.
+
+    tests/system/soak.py --minutes 20 --rate 1000 --json soak.json
+
+All at the same time, for so long: clients that spend every cookie once; honest NTS-KE; datagrams that are garbage, or carry forged
+and stale cookies; connections that misbehave in every way that ntsload knows; a new key every 10 s, and a reload with another
+certificate every 5 s. Then it asserts that
+
+* every valid request was answered, but for those that the kernel dropped before the server had them;
+* no valid cookie was answered by NTSN, while every forged one was;
+* memory did not grow: a line through the second half of the samples rises by less than 2 MiB an hour, or a quarter of a MiB in all
+  (whichever is more), which a leak of 50 octets in each handshake would exceed;
+* no descriptor is left when the load is gone.
+
+Rates are per second and fixed, so that a machine that does other things as well can bear them: see README.md for what was run.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+from lab.certificates import Authority  # noqa: E402
+from lab.namespaces import Net  # noqa: E402
+from lab.ntsd import KE_PORT, NTP_PORT, Ntsd  # noqa: E402
+from lab.paths import program  # noqa: E402
+from lab.process import Process  # noqa: E402
+
+SERVER = Net.SERVER_V4[0]
+ROTATE_SECONDS, RELOAD_SECONDS, SAMPLE_SECONDS = 10, 5, 2
+MISBEHAVIOUR = ("slow", "half-open", "garbage", "wrong-alpn", "oversized")
+SETTLE_SECONDS = 8  # what misbehaves is cut off after ke.timeout, 5 s
+GROWTH_PER_HOUR, GROWTH_IN_ALL = 2 << 20, 256 << 10
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--rate", type=int, default=1000, help="valid requests")
+    parser.add_argument("--handshakes", type=int, default=20, help="honest NTS-KE exchanges")
+    parser.add_argument("--flood", type=int, default=1000, help="datagrams that are garbage, forged or stale")
+    parser.add_argument("--abuse", type=int, default=50, help="NTS-KE connections that misbehave")
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--json", type=pathlib.Path, help="where the result goes as well")
+    return parser.parse_args()
+
+
+class Load:
+    """One ntsload; `result()` is its JSON, once it has ended."""
+
+    def __init__(self, net, folder, name, *words):
+        self.file = folder / f"{name}.json"
+        argv = [program("ntsload"), *words[:1], SERVER, *words[1:], "--insecure", "--ke-port", KE_PORT, "--quiet", "--json", self.file]
+        self.process = Process(argv, folder / f"{name}.log", net.client)
+
+    def result(self):
+        self.process.wait(60)
+        assert self.file.exists(), self.process.output()
+        return json.loads(self.file.read_text())
+
+
+def start_loads(net, folder, options):
+    seconds = ("--seconds", round(options.minutes * 60))
+    loads = {
+        "valid": Load(net, folder, "valid", "ntp", "--rate", options.rate, "--clients", 50, "--cookies", "fresh", "--placeholders", 1,
+                      "--timeout", 10, *seconds),
+        "handshakes": Load(net, folder, "handshakes", "ke", "--rate", options.handshakes, "--arrivals", "poisson", "--timeout", 20, *seconds),
+    }
+    if options.flood:
+        loads["flood"] = Load(net, folder, "flood", "ntp", "--rate", options.flood, "--garbage", 0.5, "--forged", 0.25, "--stale", 0.25,
+                              "--clients", 10, "--ntp-port", NTP_PORT, "--timeout", 10, *seconds)
+    if options.abuse:
+        loads["abuse"] = Load(net, folder, "abuse", "ke", "--rate", options.abuse, "--concurrency", 4000, "--timeout", 20,
+                              "--misbehave", *(f"{kind}={1 / len(MISBEHAVIOUR)}" for kind in MISBEHAVIOUR), *seconds)
+    return loads
+
+
+class Samples:
+    """What the process takes, over time."""
+
+    def __init__(self, server):
+        self.pid, self.begun, self.rows = server.process.pid, time.monotonic(), []
+
+    def take(self):
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        rss = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) << 10
+        self.rows.append((time.monotonic() - self.begun, rss, self.descriptors()))
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def growth_per_second(self):
+        """The slope of a line through the second half: the first is spent with filling what is kept for use again."""
+        rows = self.rows[len(self.rows) // 2:]
+        mean_t = sum(row[0] for row in rows) / len(rows)
+        mean_rss = sum(row[1] for row in rows) / len(rows)
+        return (sum((row[0] - mean_t) * (row[1] - mean_rss) for row in rows) /
+                sum((row[0] - mean_t) ** 2 for row in rows))
+
+
+class Certificates:
+    """Two, that take turns at one place."""
+
+    def __init__(self, folder):
+        authority = Authority(folder)
+        self.pairs = [authority.issue(f"{name}.test", dns=["ntsd.test"], ip=[SERVER]) for name in ("one", "other")]
+        self.chain, self.key = folder / "tls" / "chain.pem", folder / "tls" / "key.pem"
+        self.chain.parent.mkdir()
+        self.turn = 0
+        self.swap()
+
+    def swap(self):
+        for source, target in zip(self.pairs[self.turn], (self.chain, self.key)):
+            beside = target.with_suffix(".new")
+            shutil.copy(source, beside)
+            beside.rename(target)
+        self.turn = 1 - self.turn
+
+
+def disturb(server, certificates, loads, samples):
+    """Until the load has ended: reloads, and samples. Keys rotate by themselves."""
+    reloads, next_reload = 0, time.monotonic() + RELOAD_SECONDS
+    while any(load.process.running() for load in loads.values()):
+        assert server.process.running(), server.output()
+        samples.take()
+        if time.monotonic() >= next_reload:
+            next_reload += RELOAD_SECONDS
+            certificates.swap()
+            server.process.popen.send_signal(signal.SIGHUP)
+            reloads += 1
+        time.sleep(SAMPLE_SECONDS)
+    return reloads
+
+
+def judge(results, metrics, samples, baseline, left, reloads, options):
+    """(what is wrong, what was seen)"""
+    def metric(name, label=""):
+        return sum(value for sample, value in metrics.items() if sample.split("{")[0] == f"ntsd_{name}" and label in sample)
+
+    valid = {kind: count for kind, count in results["valid"]["answers"]["kinds"].items() if count}
+    sent = results["valid"]["answers"]["sent"]
+    drops = metric("ntp_socket_drops_total")
+    growth = samples.growth_per_second()
+    grown = growth * (samples.rows[-1][0] / 2)
+    faults = []
+    if sent < options.rate * options.minutes * 60 * 0.9:
+        faults.append(f"only {sent} valid requests were made")
+    if sent - valid.get("ok", 0) > drops:
+        faults.append(f"valid requests ended {valid} of {sent}, and the kernel dropped {drops:.0f}")
+    if set(valid) - {"ok", "late", "lost"}:
+        faults.append(f"valid requests were answered by {valid}")
+    honest = results["handshakes"]["endings"]["honest"]
+    if honest["ok"] != honest["ended"]:
+        faults.append(f"honest handshakes ended {honest}")
+    flood = results.get("flood", {}).get("answers", {}).get("by_request", {})
+    for kind in ("forged", "stale"):
+        if kind in flood and flood[kind].get("ok", 0) != 0:
+            faults.append(f"{kind} cookies were answered with time: {flood[kind]}")
+    if "garbage" in flood and set(flood["garbage"]) - {"sent", "silence"}:
+        faults.append(f"garbage was answered: {flood['garbage']}")
+    if grown > max(GROWTH_IN_ALL, GROWTH_PER_HOUR * samples.rows[-1][0] / 3600):
+        faults.append(f"memory grew by {grown / 1024:.0f} KiB in the second half")
+    if left > baseline:
+        faults.append(f"{left} descriptors are open, {baseline} before")
+    if metric("reload_total", '"failed"') or metric("reload_total", '"ok"') < reloads * 0.9:
+        faults.append(f"reloads: {metric('reload_total')} of {reloads}")
+    seen = {
+        "minutes": round(samples.rows[-1][0] / 60, 1), "valid": {"sent": sent, **valid}, "honest_handshakes": honest, "flood": flood,
+        "abuse": results.get("abuse", {}).get("endings"), "kernel_drops": drops, "reloads": reloads,
+        "rotations_seen": options.minutes * 60 / ROTATE_SECONDS, "cookies_by_key_age": {
+            sample.split('"')[1]: value for sample, value in metrics.items() if sample.startswith("ntsd_ntp_cookies_opened_total") and value},
+        "rss_kib": [samples.rows[0][1] >> 10, max(row[1] for row in samples.rows) >> 10, samples.rows[-1][1] >> 10],
+        "growth_kib_per_hour": round(growth * 3600 / 1024, 1), "descriptors": [baseline, max(row[2] for row in samples.rows), left],
+    }
+    return faults, seen
+
+
+def main():
+    options = arguments()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="soak-", dir="/tmp"))
+    net = Net()
+    certificates = Certificates(folder)
+    server = Ntsd(net.server, (certificates.chain, certificates.key),
+                  set_values=[f"keys.rotate-every={ROTATE_SECONDS}s", f"workers.engine={options.engine}"])
+    try:
+        server.start()
+        samples = Samples(server)
+        baseline = samples.descriptors()
+        loads = start_loads(net, folder, options)
+        reloads = disturb(server, certificates, loads, samples)
+        results = {name: load.result() for name, load in loads.items()}
+        time.sleep(SETTLE_SECONDS)
+        faults, seen = judge(results, server.metrics(), samples, baseline, samples.descriptors(), reloads, options)
+        if server.stop() != 0:
+            faults.append("it did not end in order")
+        seen["faults"] = faults
+        text = json.dumps(seen, indent=1)
+        print(text)
+        if options.json:
+            options.json.write_text(text + "\n")
+        if faults:
+            print(f"--- what ntsd wrote, the end of it:\n{server.output()[-4000:]}", file=sys.stderr)
+        return 1 if faults else 0
+    finally:
+        server.close()
+        net.close()
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
