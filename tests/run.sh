@@ -217,7 +217,8 @@ if $want_interop && $release_built; then
   fi
   # The sandbox had its turn; faults and the soak take a minute each.
   system=(tests/system)
-  if ! $want_full; then system+=(--ignore=tests/system/test_sandbox.py --ignore=tests/system/test_faults.py --ignore=tests/system/test_soak.py); fi
+  if ! $want_full; then system+=(--ignore=tests/system/test_sandbox.py --ignore=tests/system/test_faults.py --ignore=tests/system/test_soak.py
+    --ignore=tests/system/test_keys_lost.py); fi
   if [[ -x build/asan/bin/ntsd ]] && ($want_unit || $want_sanitize); then
     Step "The whole system, with sanitizers" system Programs system asan "${system[@]}"
   else
