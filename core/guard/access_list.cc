@@ -227,14 +227,15 @@ void AccessList::LookUp(std::span<const IpAddress> addresses, std::span<Access> 
   std::array<std::uint8_t, kBatchSizeMax> v6_origin;
   std::size_t v4_count = 0;
   std::size_t v6_count = 0;
+  // Written to both, and kept in one: which family comes next cannot be foreseen.
   for (std::size_t i = 0; i < addresses.size(); ++i) {
-    if (addresses[i].is_v4) {
-      v4_keys[v4_count] = V4Key(addresses[i]);
-      v4_origin[v4_count++] = static_cast<std::uint8_t>(i);
-    } else {
-      v6_keys[v6_count] = UpperHalf(addresses[i]);
-      v6_origin[v6_count++] = static_cast<std::uint8_t>(i);
-    }
+    const std::size_t is_v4 = addresses.data()[i].is_v4 ? 1 : 0;
+    const std::uint64_t upper = UpperHalf(addresses.data()[i]);
+    v4_keys[v4_count] = static_cast<std::uint32_t>(upper >> 32);
+    v6_keys[v6_count] = upper;
+    v4_origin[v4_count] = v6_origin[v6_count] = static_cast<std::uint8_t>(i);
+    v4_count += is_v4;
+    v6_count += 1 - is_v4;
   }
 
   std::array<std::uint8_t, kBatchSizeMax> values;

@@ -6,7 +6,8 @@
 // IPv4-mapped IPv6 addresses are IPv6 here; our listeners do not receive any (IPV6_V6ONLY).
 //
 // Threads: never changes once it is made; Guard publishes it.
-// Memory: at most two intervals a prefix, of 5.3 (IPv4) or 10.2 (IPv6) octets: two megabytes for a hundred thousand.
+// Memory: at most two intervals a prefix, of about 6.5 (IPv4) or 10.5 (IPv6) octets: two megabytes for a hundred
+//         thousand.
 #pragma once
 
 #include <cstddef>

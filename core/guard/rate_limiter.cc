@@ -33,6 +33,12 @@ constexpr int kAttemptsMax = 16;
 // inherits nothing would escape. Strangers with a few packets each never bring that about.
 constexpr std::size_t kCrowdedBy = 2 * kRateCellsPerLine * 3 / 4;
 
+// A new network goes into its first line while no more cells of it than this are used: who is found there costs one
+// miss instead of two. With a higher bound, newcomers would not always be answered beside a botnet of five networks for
+// eight cells.
+constexpr std::size_t kUsedMaxBeforeSecond = 5;
+static_assert(kUsedMaxBeforeSecond < kRateCellsPerLine);
+
 constexpr double kShareOne = 65'536;
 
 std::uint64_t ToTicks(MonotonicTime time) {
@@ -90,9 +96,9 @@ RateLimiter::RateLimiter(std::size_t cell_count, Random& random)
   CHECK(cell_count <= kRateCellsMax);
 }
 
-RateLimiter::Line& RateLimiter::FirstLine(std::uint64_t hash) const { return lines_[hash & (line_count_ - 1)]; }
+inline RateLimiter::Line& RateLimiter::FirstLine(std::uint64_t hash) const { return lines_[hash & (line_count_ - 1)]; }
 
-RateLimiter::Line& RateLimiter::SecondLine(std::uint64_t hash) const {
+inline RateLimiter::Line& RateLimiter::SecondLine(std::uint64_t hash) const {
   return lines_[hash >> kLineBits & (line_count_ - 1)];
 }
 
@@ -103,28 +109,6 @@ void RateLimiter::Prepare(const RatePolicy& policy, std::span<const IpAddress> s
     hashes[i] = hash_(sources[i], policy.masks());
     if (!policy.limited()) continue;
     __builtin_prefetch(&FirstLine(hashes[i]), 1);
-    __builtin_prefetch(&SecondLine(hashes[i]), 1);
-  }
-}
-
-void RateLimiter::Decide(const RatePolicy& policy, std::span<const std::uint64_t> hashes, MonotonicTime now,
-                         Random& random, std::span<RateVerdict> verdicts) {
-  CHECK(hashes.size() <= kBatchSizeMax && verdicts.size() == hashes.size() && policy.limited());
-  const std::uint64_t now_ticks = ToTicks(now);
-  std::array<std::uint8_t, kBatchSizeMax> excess;
-  std::size_t excess_count = 0;
-  for (std::size_t i = 0; i < hashes.size(); ++i) {
-    verdicts[i] = RateVerdict::kWithin;
-    if (!Take(policy, hashes[i], now_ticks)) excess[excess_count++] = static_cast<std::uint8_t>(i);
-  }
-  if (excess_count == 0) return;
-
-  std::array<std::uint16_t, kBatchSizeMax> lots;
-  random.Fill(ByteSpan(reinterpret_cast<std::uint8_t*>(lots.data()), excess_count * sizeof(lots[0])));
-  for (std::size_t i = 0; i < excess_count; ++i) {
-    verdicts[excess[i]] = lots[i] < policy.leak_below_  ? RateVerdict::kLeaked
-                          : lots[i] < policy.kod_below_ ? RateVerdict::kRate
-                                                        : RateVerdict::kDropped;
   }
 }
 
@@ -142,10 +126,40 @@ struct RateLimiter::Room {
   std::size_t heavy_count = 0;
 };
 
-// Takes one token out of the network's bucket. False when there is none.
-bool RateLimiter::Take(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) {
+void RateLimiter::Decide(const RatePolicy& policy, std::span<const std::uint64_t> hashes, MonotonicTime now,
+                         Random& random, std::span<RateVerdict> verdicts) {
+  CHECK(hashes.size() <= kBatchSizeMax && verdicts.size() == hashes.size() && policy.limited());
+  const std::uint64_t now_ticks = ToTicks(now);
+  // Where each one stood when the batch came by. Who is not in its first line has its second one fetched meanwhile.
+  std::array<Cell*, kBatchSizeMax> cells;
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    cells[i] = FindIn(FirstLine(hashes[i]), hashes[i]);
+    if (cells[i] == nullptr) __builtin_prefetch(&SecondLine(hashes[i]), 1);
+  }
+  std::array<std::uint8_t, kBatchSizeMax> excess;
+  std::size_t excess_count = 0;
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    verdicts[i] = RateVerdict::kWithin;
+    excess[excess_count] = static_cast<std::uint8_t>(i);
+    const Candidate found = cells[i] == nullptr ? Candidate{} : OwnIn(*cells[i], policy, hashes[i], now_ticks);
+    excess_count += Take(policy, found, hashes[i], now_ticks) ? 0 : 1;
+  }
+  if (excess_count == 0) return;
+
+  std::array<std::uint16_t, kBatchSizeMax> lots;
+  random.Fill(ByteSpan(reinterpret_cast<std::uint8_t*>(lots.data()), excess_count * sizeof(lots[0])));
+  for (std::size_t i = 0; i < excess_count; ++i) {
+    verdicts[excess[i]] = lots[i] < policy.leak_below_  ? RateVerdict::kLeaked
+                          : lots[i] < policy.kod_below_ ? RateVerdict::kRate
+                                                        : RateVerdict::kDropped;
+  }
+}
+
+// Takes one token out of the network's bucket. False when there is none. `candidate` is where it was just found, if it
+// was; whoever comes too late with it looks again.
+inline bool RateLimiter::Take(const RatePolicy& policy, Candidate candidate, std::uint64_t hash, std::uint64_t now) {
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
-    Candidate candidate = FindOwn(policy, hash, now);
+    if (candidate.cell == nullptr) candidate = FindOwn(policy, hash, now);
     if (candidate.cell == nullptr) candidate = FindPlace(policy, hash, now);
     if (candidate.debt + policy.interval_ > policy.depth_) return false;
     const std::uint64_t full_at = (now + candidate.debt + policy.interval_) & kTimeMask;
@@ -153,35 +167,44 @@ bool RateLimiter::Take(const RatePolicy& policy, std::uint64_t hash, std::uint64
                                                 std::memory_order_relaxed)) {
       return true;
     }
+    candidate = {};
   }
   return false;
 }
 
-// Looks at all cells without a branch: where a network stands cannot be foreseen. The first of its cells counts.
-RateLimiter::Candidate RateLimiter::FindOwn(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const {
-  const std::uint64_t owned = Pack(0, TagOf(hash));
-  std::uint32_t found = 0;  // a bit for each cell, the first one highest
-  const std::array<Line*, 2> lines = {&FirstLine(hash), &SecondLine(hash)};
-  for (const Line* const line : lines) {
-    for (const Cell& cell : line->cells) {
-      const std::uint64_t rest = cell.load(std::memory_order_relaxed) ^ owned;  // the time alone when it is its own
-      found = 2 * found + (rest <= kTimeMask ? 1 : 0);
-    }
-  }
-  if (found == 0) return {};
-  constexpr int kUnusedBits = 32 - 2 * static_cast<int>(kRateCellsPerLine);
-  const auto index = static_cast<std::size_t>(std::countl_zero(found) - kUnusedBits);
-  Cell& cell = lines[index / kRateCellsPerLine]->cells[index % kRateCellsPerLine];
+// What the network owes by its cell; nothing when the cell was taken over in this moment.
+inline RateLimiter::Candidate RateLimiter::OwnIn(Cell& cell, const RatePolicy& policy, std::uint64_t hash,
+                                                 std::uint64_t now) {
   const std::uint64_t value = cell.load(std::memory_order_relaxed);
-  if ((value ^ owned) > kTimeMask) return {};  // taken over in this moment
+  if ((value ^ Pack(0, TagOf(hash))) > kTimeMask) return {};
   return {&cell, value, DebtOf(value, now, policy.debt_max_)};
 }
 
-// Where a new network goes: into a free cell of the emptier line, else over the cell nearest to full.
+RateLimiter::Candidate RateLimiter::FindOwn(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const {
+  Cell* cell = FindIn(FirstLine(hash), hash);
+  if (cell == nullptr) cell = FindIn(SecondLine(hash), hash);
+  if (cell == nullptr) return {};
+  return OwnIn(*cell, policy, hash, now);
+}
+
+// The first cell of the line that is the network's, or nullptr. Without a branch: where it stands cannot be foreseen.
+inline RateLimiter::Cell* RateLimiter::FindIn(Line& line, std::uint64_t hash) {
+  const std::uint64_t owned = Pack(0, TagOf(hash));
+  Cell* found = nullptr;
+#pragma GCC unroll 8  // otherwise half of the work would be counting
+  for (std::size_t i = kRateCellsPerLine; i-- > 0;) {
+    Cell& cell = line.cells[i];
+    // Its own leaves the time alone.
+    found = (cell.load(std::memory_order_relaxed) ^ owned) <= kTimeMask ? &cell : found;
+  }
+  return found;
+}
+
+// Where a new network goes: into a free cell of its first line or of the emptier one, else over the cell nearest to
+// full.
 RateLimiter::Candidate RateLimiter::FindPlace(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const {
   const Room first = LookAround(FirstLine(hash), policy, now);
-  // Half empty is good enough, and saves the other half of the work.
-  if (first.used_count <= kRateCellsPerLine / 2) return first.least;
+  if (first.used_count <= kUsedMaxBeforeSecond) return first.least;
   const Room second = LookAround(SecondLine(hash), policy, now);
   if (first.least.debt == 0 && second.least.debt == 0) {
     return first.used_count <= second.used_count ? first.least : second.least;

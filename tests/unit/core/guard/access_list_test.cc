@@ -193,6 +193,34 @@ TEST(AccessList, AgreesWithTheRuleForRandomLists) {
   }
 }
 
+// Prefixes that crowd ever closer together, at every distance from one another: what makes slots within slots.
+TEST(AccessList, AgreesWithTheRuleInCrowdsWithinCrowds) {
+  for (const bool is_v4 : {true, false}) {
+    FakeRandom random(is_v4 ? 4 : 6);
+    const std::size_t bits = is_v4 ? 32 : 64;
+    AccessRules rules{Prefixes({"0.0.0.0/0", "::/0"}), {}, {}};
+    std::vector<IpAddress> addresses;
+    for (int i = 0; i < 400; ++i) {
+      // As many leading bits alike as chance has it, so that half of the prefixes stand in half of the room, and so on.
+      std::uint64_t word = random.Next() >> random.Below(bits);
+      if (i % 3 == 0) word = ~word;
+      IpAddress address;
+      address.is_v4 = is_v4;
+      for (std::size_t octet = 0; octet < bits / 8; ++octet) {
+        address.octets[octet] = static_cast<std::uint8_t>(word >> (8 * (octet + (is_v4 ? 4 : 0))));
+      }
+      std::reverse(address.octets.begin(), address.octets.begin() + static_cast<std::ptrdiff_t>(bits / 8));
+      rules.deny.push_back({address, static_cast<std::uint8_t>(bits)});
+      for (const IpAddress& next : Neighbourhood(address)) addresses.push_back(next);
+    }
+    const AccessList list(rules);
+    EXPECT_GT(list.interval_count(), 400U);
+    for (const IpAddress& address : addresses) {
+      ASSERT_EQ(list.LookUp(address), ByTheRule(rules, address)) << address.ToString();
+    }
+  }
+}
+
 TEST(AccessList, ABatchOfMixedFamiliesGivesWhatSingleLookUpsGive) {
   CornerOfTheSpace v4(1, true);
   CornerOfTheSpace v6(2, false);
