@@ -37,6 +37,17 @@ TEST(CompareConfigs, NamesATableThatCameOrWentOnce) {
   EXPECT_THAT(CompareConfigs(two, one).needs_restart, ElementsAre("ntp[1]"));
 }
 
+TEST(MergeReloadable, AServiceGetsNothingOfATableThatTookItsNumber) {
+  constexpr char kOld[] = "[[ke]]\nlisten = [\"127.0.0.1:4460\"]\ncertificates = [{chain=\"/a\",key=\"/b\"}]\n";
+  constexpr char kNew[] = "[[ke]]\nlisten = [\"127.0.0.1:4461\"]\ncertificates = [{chain=\"/c\",key=\"/d\"}]\n";
+  const Config running = Good(kOld);
+  const Config next = Good(std::string(kNew) + kOld);
+  EXPECT_EQ(MergeReloadable(running, next), running);
+  EXPECT_THAT(CompareConfigs(running, next).applied, IsEmpty());
+  EXPECT_THAT(CompareConfigs(running, next).needs_restart,
+              UnorderedElementsAre("ke[0].listen", "ke[0].certificates", "ke[1]"));
+}
+
 TEST(MergeReloadable, TakesExactlyWhatIsCalledApplied) {
   const Config running = Good("[[ntp]]\n[[ke]]\n");
   const Config next = Good("[[ntp]]\n[[ke]]\n",
