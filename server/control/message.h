@@ -11,12 +11,13 @@
 #include <string_view>
 
 #include "core/base/expected.h"
+#include "core/limits.h"
 #include "server/control/service.h"
 
 namespace ntsd {
 
-// A key file with kKeysPerRingMax keys fits in several times over.
-inline constexpr std::size_t kControlRequestSizeMax = 64 * 1024;
+// The largest key file, in which each end of a line takes two octets more.
+inline constexpr std::size_t kControlRequestSizeMax = 2 * kKeyFileSizeMax;
 // The largest answer is `stats`.
 inline constexpr std::size_t kControlReplySizeMax = 4 * 1024 * 1024;
 

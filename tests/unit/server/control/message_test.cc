@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/keys/key_text.h"
+#include "core/keys/rotation.h"
 #include "tests/support/fakes.h"
 #include "tests/unit/server/control/fake_service.h"
 
@@ -96,6 +97,19 @@ TEST(ControlRequest, SurvivesEveryDamage) {
       EXPECT_EQ(*ParseControlRequest(FormatControlRequest(*parsed)), *parsed) << damaged;
     }
   }
+}
+
+TEST(ControlRequest, HasRoomForTheLargestKeyFile) {
+  testing::FakeRandom random;
+  StoredRing ring = MakeFreshRing(UnixTime{}, random);
+  while (ring.keys.size() < kKeysPerRingMax) ring = RotateRing(ring, kKeysPerRingMax, {}, {}, random);
+  for (KeyId id = 0; id < kRevokedKeysMax; ++id) ring.revoked.push_back(0x10000000 + ring.keys[0].id + id);
+  ControlRequest request;
+  request.command = ControlCommand::kKeysImport;
+  request.text = std::string(std::string_view(WriteKeyFile(ring)));
+  const auto parsed = ParseControlRequest(FormatControlRequest(request));
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_EQ(parsed->text, request.text);
 }
 
 TEST(ControlReply, CarriesReports) {
