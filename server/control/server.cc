@@ -24,6 +24,8 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
 void WipeText(std::string& text) { Wipe(ByteSpan(reinterpret_cast<std::uint8_t*>(text.data()), text.size())); }
 
 // One exchange: reads a line, then writes the answer.
@@ -87,7 +89,9 @@ class ControlServer::Loop {
     std::array<pollfd, 2 + kControlClientsMax> polled{};
     polled[0] = {wake_.get(), POLLIN, 0};
     // A full table leaves further clients in the backlog until a deadline makes room.
-    polled[1] = {socket_.fd.get(), static_cast<short>(clients_.size() < kControlClientsMax ? POLLIN : 0), 0};
+    const bool may_accept = clients_.size() < kControlClientsMax && SteadyClock::now() >= accept_again_;
+    polled[1] = {socket_.fd.get(), static_cast<short>(may_accept ? POLLIN : 0), 0};
+    if (SteadyClock::now() < accept_again_) until = std::min(until, accept_again_);
     for (std::size_t i = 0; i < clients_.size(); ++i) {
       const Client& client = clients_[i];
       polled[2 + i] = {client.fd.get(), static_cast<short>(client.reply.empty() ? POLLIN : POLLOUT), 0};
@@ -114,7 +118,11 @@ class ControlServer::Loop {
 
   void Accept() {
     FileDescriptor fd(accept4(socket_.fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (fd.get() < 0) return;
+    if (fd.get() < 0) {
+      // Without a descriptor for it the client stays in the backlog, and the socket ready: the loop would spin.
+      accept_again_ = SteadyClock::now() + kAcceptPause;
+      return;
+    }
     const std::optional<PeerIdentity> peer = IdentityOfPeer(fd.get());
     if (!peer) return;
     Client& client = clients_.emplace_back();
@@ -159,6 +167,7 @@ class ControlServer::Loop {
   BoundSocket socket_;
   FileDescriptor wake_;
   std::vector<Client> clients_;
+  SteadyClock::time_point accept_again_{};
   std::thread thread_;
 };
 

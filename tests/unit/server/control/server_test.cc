@@ -3,15 +3,18 @@
 #include <gmock/gmock.h>
 #include <grp.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "server/control/message.h"
@@ -23,6 +26,7 @@ namespace {
 
 using ::ntsd::testing::FakeService;
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -128,6 +132,37 @@ TEST_F(ControlServerTest, AFullTableIsEmptiedByTheDeadline) {
   std::vector<FileDescriptor> silent;
   for (std::size_t i = 0; i < kControlClientsMax; ++i) silent.push_back(Connect());
   EXPECT_THAT(Ask(kStatusLine), StartsWith("{\"ok\":true"));
+}
+
+TEST_F(ControlServerTest, WithoutADescriptorItWaitsAndDoesNotSpin) {
+  Open(Options());
+  server_->Start();
+  const auto cpu_time = [] {
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    return seconds(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           std::chrono::microseconds(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+  };
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  FileDescriptor client(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  {
+    // The next descriptor would be the first one that is too many.
+    const FileDescriptor next(dup(client.get()));
+    const rlimit none_left{static_cast<rlim_t>(next.get()), limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none_left);
+  }
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  Path().copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const auto before = cpu_time();
+  EXPECT_EQ(connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  std::this_thread::sleep_for(milliseconds(400));
+  const auto used = cpu_time() - before;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  EXPECT_LT(used, milliseconds(40));
+  Send(client, kStatusLine);
+  EXPECT_THAT(ReadAll(client), StartsWith("{\"ok\":true")) << "as soon as there is one";
 }
 
 TEST_F(ControlServerTest, ALargeAnswerWaitsForItsReader) {
