@@ -282,6 +282,8 @@ void WritePoolInformation(const KeDecision& decision, const KePolicy& policy, By
   }
   if (decision.list_servers) {
     for (const std::string& name : policy.pool_server_names) {
+      // A certificate may have more names than fit: the first ones reach us as well as all of them. Room for the end.
+      if (writer.remaining() < 2 * kKeRecordHeaderSize + name.size()) break;
       WriteKeRecord(writer, true, KeRecordType::kServer, AsOctets(name));
     }
   }

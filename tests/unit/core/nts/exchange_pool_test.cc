@@ -66,6 +66,15 @@ TEST(KePool, AnswersWithItsListsAndNegotiatesNothing) {
   }
 }
 
+TEST(KePool, NamesAsManyServersAsFit) {
+  KePolicy policy = PoolPolicy();
+  policy.pool_server_names.assign(100, std::string(100, 'a'));  // a certificate for a whole fleet
+  const std::string answer = Answer(TokenRecord(kToken) + "800b0000" + kEnd, policy);
+  EXPECT_THAT(answer, StartsWith("80060064"));
+  EXPECT_THAT(answer, ::testing::EndsWith(kEnd));
+  EXPECT_EQ(answer.size() / 2, 4 + kKeResponseSizeMax / 104 * 104);
+}
+
 // R-POOL-04, R-POOL-05.
 TEST(KePool, SealsCookiesForFixedKeys) {
   const KePolicy policy = PoolPolicy();
