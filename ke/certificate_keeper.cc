@@ -80,18 +80,21 @@ std::string CertificateKeeper::Reload(std::vector<CertificatePair> pairs) {
   server_.Use(service_, std::move(*context));
   pairs_ = std::move(pairs);
   watch_ = std::move(watch);
+  trouble_.clear();
   WarnOfExpiry();
   return {};
 }
 
 void CertificateKeeper::Poll() {
-  if (watch_.HasChanged()) {
-    const std::string error = Reload();
+  // What was wrong may end without a change that shows: a lack of descriptors, a mode that is set late, a clock.
+  if (watch_.HasChanged() || !trouble_.empty()) {
+    std::string error = Reload();
     if (error.empty()) {
       log_(LogLevel::kInfo, pairs_.front().chain + ": the certificate files have changed and are in use");
-    } else {
+    } else if (error != trouble_) {
       log_(LogLevel::kError, error + "; the former certificates stay in use");
     }
+    trouble_ = std::move(error);
   }
   WarnOfExpiry();
 }

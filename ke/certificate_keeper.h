@@ -66,7 +66,7 @@ class CertificateKeeper {
   std::string Reload();
   // The same for other pairs: what a changed configuration names.
   std::string Reload(std::vector<CertificatePair> pairs);
-  // Loads when files have changed, and warns of the end.
+  // Loads when files have changed, or would not do the last time, and warns of the end.
   void Poll();
 
  private:
@@ -78,6 +78,7 @@ class CertificateKeeper {
   const Clock& clock_;
   std::function<void(LogLevel, std::string_view)> log_;
   FileWatch watch_;
+  std::string trouble_;  // why Poll() could not load what has changed; empty when it could
   std::vector<ExpiryAlarm> alarms_;
 };
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -129,6 +130,22 @@ TEST_F(CertificateKeeperTest, KeepsTheOldOnesWhenTheNewOnesWillNotDo) {
   keeper_.Poll();
   keeper_.Poll();
   EXPECT_TRUE(WillServe("CN = third"));
+}
+
+TEST_F(CertificateKeeperTest, TriesAgainWhatWasWrongWithoutTheFiles) {
+  testing::FakeClock clock(clock_.Now());
+  CertificateKeeper keeper{
+      front_end_.server(), 0, {pair_}, clock, [this](LogLevel, std::string_view line) { lines_.emplace_back(line); }};
+  front_end_.authority().MakeLeaf("leaf0", Named("second"));
+  clock.Step(hours(24 * 365));  // somebody's mistake
+  for (int i = 0; i < 4; ++i) keeper.Poll();
+  EXPECT_EQ(std::count_if(lines_.begin(), lines_.end(),
+                          [](const std::string& line) { return line.find("stay in use") != std::string::npos; }),
+            1);
+  EXPECT_EQ(ServedSubject(), "CN = a test");
+  clock.Step(-hours(24 * 365));
+  keeper.Poll();
+  EXPECT_TRUE(WillServe("CN = second"));
 }
 
 TEST_F(CertificateKeeperTest, TakesOtherFiles) {
