@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace ntsd {
@@ -87,9 +88,27 @@ void AddReference(Families& families, const MetricsSnapshot::Reference& referenc
   families.Gauge("reference_root_delay_seconds", "Round trip to the primary source.", reference.root_delay_s);
   families.Gauge("reference_root_dispersion_seconds", "Largest error of this clock beside half the root delay.",
                  reference.root_dispersion_s);
-  families.Gauge("reference_offset_seconds", "What the reference says that this clock is ahead.", reference.offset_s);
+  families.Gauge("reference_offset_seconds",
+                 "What is to be added to this clock, as its reference says: above zero it is behind.",
+                 reference.offset_s);
   families.Gauge("reference_leap", "Leap indicator: 1 a second is inserted, 2 deleted, 3 not synchronized.",
                  reference.leap);
+}
+
+// One name may have certificates of several key types, and one certificate several listeners. A series may stand there
+// once only, and the alarm is about the first of them that ends.
+std::vector<LabelledValue> EarliestOfEach(const std::vector<LabelledValue>& values) {
+  std::vector<LabelledValue> earliest;
+  for (const LabelledValue& value : values) {
+    const auto known = std::find_if(earliest.begin(), earliest.end(),
+                                    [&value](const LabelledValue& other) { return other.label == value.label; });
+    if (known == earliest.end()) {
+      earliest.push_back(value);
+    } else {
+      known->value = std::min(known->value, value.value);
+    }
+  }
+  return earliest;
 }
 
 }  // namespace
@@ -109,7 +128,7 @@ std::vector<MetricFamily> MetricFamilies(const MetricsSnapshot& snapshot) {
                     "fingerprint", {{snapshot.key_ring_fingerprint, 1}});
   }
   families.Gauges("certificate_expiry_timestamp_seconds", "When a certificate ends to be valid, in Unix time.", "name",
-                  snapshot.certificate_expiry_s);
+                  EarliestOfEach(snapshot.certificate_expiry_s));
   families.Counters("reload_total", "Reloads of the configuration.", "result", snapshot.reloads);
   families.Add(MetricKind::kGauge, "build_info", "Always 1; version and engine of this process.",
                {{{{"version", snapshot.build.version}, {"engine", snapshot.build.engine}}, 1, {}}});

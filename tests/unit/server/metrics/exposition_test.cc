@@ -95,6 +95,17 @@ TEST(ExpositionText, ARoleThatIsNotServedHasNoSeries) {
   EXPECT_THAT(TextOf(snapshot), Not(HasSubstr("ntsd_ntp_")));
 }
 
+// Prometheus takes one of two series with the same labels, and it may be the wrong one.
+TEST(ExpositionText, ANameWithSeveralCertificatesEndsWithTheFirstOfThem) {
+  MetricsSnapshot snapshot;
+  snapshot.certificate_expiry_s = {{"a.example", 300}, {"b.example", 200}, {"a.example", 100}, {"a.example", 400}};
+  const std::string text = TextOf(snapshot);
+  EXPECT_THAT(text, HasSubstr("{name=\"a.example\"} 100\n"));
+  EXPECT_THAT(text, HasSubstr("{name=\"b.example\"} 200\n"));
+  EXPECT_THAT(text, Not(HasSubstr(" 300\n")));
+  EXPECT_THAT(text, Not(HasSubstr(" 400\n")));
+}
+
 TEST(ExpositionText, EscapesLabelValues) {
   MetricsSnapshot snapshot;
   snapshot.certificate_expiry_s = {{"a\"b\\c\nd", 1}};
