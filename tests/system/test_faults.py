@@ -22,14 +22,6 @@ SERVER = Net.SERVER_V4[0]
 ENGINES = pytest.mark.parametrize("engine", ["io_uring", "mmsg"])
 
 
-def asked(server, command):
-    return json.loads(server.ctl("--json", command).stdout)["result"]
-
-
-def fingerprint(server):
-    return asked(server, "keys")["fingerprint"]
-
-
 def answers(net, address=SERVER, wait=1.0):
     """True when one plain request is answered within so many seconds."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -77,15 +69,15 @@ def on_its_disk(server, command):
 def test_a_full_disk_refuses_a_rotation_and_nothing_else(net, on_small_disk):
     server = on_small_disk
     folder = server.keys.parent
-    before, stored = fingerprint(server), on_its_disk(server, f"cat {server.keys}").stdout
+    before, stored = server.fingerprint(), on_its_disk(server, f"cat {server.keys}").stdout
     on_its_disk(server, f"head -c 1M /dev/zero > {folder}/filler")
     refused = server.ctl("keys", "rotate", check=False)
     assert refused.returncode != 0 and str(folder) in refused.stderr and "No space left" in refused.stderr, refused.stderr
-    assert fingerprint(server) == before and on_its_disk(server, f"cat {server.keys}").stdout == stored
+    assert server.fingerprint() == before and on_its_disk(server, f"cat {server.keys}").stdout == stored
     assert establish(net)
     assert on_its_disk(server, f"rm {folder}/filler").returncode == 0
     server.ctl("keys", "rotate")
-    assert fingerprint(server) != before
+    assert server.fingerprint() != before
     assert set(on_its_disk(server, f"ls {folder}").stdout.split()) <= {"keys", "keys.lock"}, "what was half written is gone"
 
 
@@ -99,15 +91,15 @@ def test_a_read_only_key_directory_refuses_a_rotation_and_nothing_else(net, ntsd
     server.folder.chmod(0o755)
     run(["chown", "nobody:nogroup", folder])
     server.start()
-    before, stored = fingerprint(server), server.keys.read_bytes()
+    before, stored = server.fingerprint(), server.keys.read_bytes()
     folder.chmod(0o555)
     refused = server.ctl("keys", "rotate", check=False)
     assert refused.returncode != 0 and str(folder) in refused.stderr and "Permission denied" in refused.stderr, refused.stderr
-    assert fingerprint(server) == before and server.keys.read_bytes() == stored
+    assert server.fingerprint() == before and server.keys.read_bytes() == stored
     assert establish(net)
     folder.chmod(0o755)
     server.ctl("keys", "rotate")
-    assert fingerprint(server) != before
+    assert server.fingerprint() != before
 
 
 # --- Networks ---
@@ -170,7 +162,7 @@ def test_a_certificate_that_becomes_garbage_changes_nothing(net, own_certificate
     replace(path, b"\x00garbage" * 500)
     refused = server.ctl("reload", check=False)
     assert refused.returncode != 0 and path.name in refused.stderr + refused.stdout, refused
-    assert not asked(server, "status")["last_reload"]["is_good"]
+    assert not server.report("status")["last_reload"]["is_good"]
     assert establish(net) and server.get("/healthz")[0] == 200
     assert server.metric("reload_total", result="failed") == 1
     replace(path, sound)
@@ -185,7 +177,7 @@ def test_a_certificate_that_becomes_garbage_changes_nothing(net, own_certificate
 def test_a_key_file_that_becomes_garbage_changes_nothing(net, ntsd):
     """The keys in force stay in force, and somebody else's file is not overwritten."""
     server = ntsd().start()
-    before = fingerprint(server)
+    before = server.fingerprint()
     garbage = b"This file belongs to somebody else.\n" * 10
     replace(server.keys, garbage)
     assert establish(net)
@@ -193,7 +185,7 @@ def test_a_key_file_that_becomes_garbage_changes_nothing(net, ntsd):
     rotated = server.ctl("keys", "rotate", check=False)
     assert server.keys.read_bytes() == garbage, "a foreign file was overwritten"
     assert rotated.returncode != 0 and str(server.keys) in rotated.stderr, rotated.stderr
-    assert fingerprint(server) == before and establish(net)
+    assert server.fingerprint() == before and establish(net)
 
 
 def test_a_followed_file_that_becomes_garbage_changes_nothing(net, ntsd):
@@ -206,15 +198,15 @@ def test_a_followed_file_that_becomes_garbage_changes_nothing(net, ntsd):
     server.keys.write_bytes(ring)
     server.keys.chmod(0o600)
     server.start()
-    before = fingerprint(server)
+    before = server.fingerprint()
     for garbage in (b"", b"\xff" * 4096, ring[: len(ring) // 2]):
         replace(server.keys, garbage)
         assert server.ctl("reload", check=False).returncode != 0
-        assert fingerprint(server) == before and establish(net)
+        assert server.fingerprint() == before and establish(net)
     server.keys.unlink()
-    assert fingerprint(server) == before and establish(net)
+    assert server.fingerprint() == before and establish(net)
     replace(server.keys, rotated)
-    wait_until(lambda: fingerprint(server) != before, 10, "a good file is followed again")
+    wait_until(lambda: server.fingerprint() != before, 10, "a good file is followed again")
 
 
 # --- Storms ---

@@ -4,7 +4,6 @@ What the sandbox forbids is tried from inside by tests/unit/server/sandbox. A bu
 these tests run with `auto` and look at the rest.
 """
 
-import json
 import os
 import pathlib
 import shutil
@@ -75,17 +74,9 @@ def assert_serves(net):
     run([program("ntsctl"), "query", SERVER, "--ke-port", KE_PORT, "--insecure", "--count", 2], namespace=net.client)
 
 
-def asked(server, command):
-    return json.loads(server.ctl("--json", command).stdout)["result"]
-
-
-def fingerprint(server):
-    return asked(server, "keys")["fingerprint"]
-
-
 def reload(server):
     server.ctl("reload")
-    return asked(server, "status")["last_reload"]
+    return server.report("status")["last_reload"]
 
 
 @pytest.mark.parametrize("engine", ["io_uring", "mmsg"])
@@ -100,7 +91,7 @@ def test_every_thread_is_shut_in_and_the_service_works(net, shut_in, authority, 
             assert int(thread[kind], 16) == 0, (kind, thread)
     # Not dumpable: what tells about the process belongs to root, and no debugger of the same user gets in.
     assert os.stat(f"/proc/{server.process.pid}/environ").st_uid == 0
-    status = asked(server, "status")
+    status = server.report("status")
     assert status["engine"] == engine
     for words in ("no capabilities", "Landlock", "seccomp", "locked keys"):
         assert words in status["sandbox"], status["sandbox"]
@@ -109,9 +100,9 @@ def test_every_thread_is_shut_in_and_the_service_works(net, shut_in, authority, 
 
     assert_serves(net)
     assert server.metric("ntp_responses_total", kind="nts") == 2 and server.get("/healthz")[0] == 200
-    before = fingerprint(server)
+    before = server.fingerprint()
     server.ctl("keys", "rotate")
-    assert fingerprint(server) != before
+    assert server.fingerprint() != before
     first = served_certificate(net)
     chain, key = authority.issue(f"renewed-{engine}.test", dns=["ntsd.test"], ip=[SERVER])
     for source, target in ((chain, "ntsd.test.pem"), (key, "ntsd.test.key")):
@@ -124,9 +115,9 @@ def test_every_thread_is_shut_in_and_the_service_works(net, shut_in, authority, 
     server.process.popen.send_signal(signal.SIGHUP)
     for _ in range(3):
         assert_serves(net)
-    ring = fingerprint(server)
+    ring = server.fingerprint()
     server.restart()
-    assert fingerprint(server) == ring
+    assert server.fingerprint() == ring
     assert server.stop() == 0
     assert not server.socket.exists(), "the control socket is removed from inside"
 
@@ -203,9 +194,9 @@ def test_followed_keys_are_read_again(net, shut_in):
 
     write(ring)
     follower.start()
-    before = fingerprint(follower)
+    before = follower.fingerprint()
     write(rotated)
-    wait_until(lambda: fingerprint(follower) != before, 10, "the rotated file is followed")
+    wait_until(lambda: follower.fingerprint() != before, 10, "the rotated file is followed")
     assert_serves(net)
 
 
@@ -241,7 +232,7 @@ def test_off_leaves_what_costs_nothing(net, shut_in):
     server = shut_in("process.sandbox=off").start()
     for thread in threads_of(server.process.pid):
         assert thread["Seccomp"] == "0" and thread["NoNewPrivs"] == "1" and int(thread["CapEff"], 16) == 0
-    status = asked(server, "status")
+    status = server.report("status")
     assert "otherwise off" in status["sandbox"] and "Landlock" not in status["sandbox"]
     assert_serves(net)
 
@@ -258,9 +249,9 @@ def test_the_control_socket_knows_its_peer(shut_in, who, may_read, may_change):
         return run([*as_who, program("ntsctl"), "--socket", server.socket, *words], namespace=server.namespace, check=False).returncode == 0
 
     assert ctl("status") == may_read
-    before = fingerprint(server)
+    before = server.fingerprint()
     assert ctl("keys", "rotate") == may_change
-    assert (fingerprint(server) != before) == may_change
+    assert (server.fingerprint() != before) == may_change
     members = ["setpriv", "--reuid", "daemon", "--regid", "nogroup", "--clear-groups"]
     as_who = members
     assert ctl("status") and not ctl("keys", "rotate") and not ctl("keys", "export", "--format", "ntsd", "/dev/null")

@@ -2,6 +2,7 @@
 
 import grp
 import http.client
+import json
 import os
 import pathlib
 import re
@@ -114,6 +115,14 @@ user = "{user}"
     def ctl(self, *words, check=True):
         """Runs ntsctl against it; a CompletedProcess."""
         return run([program("ntsctl"), "--socket", self.socket, *words], namespace=self.namespace, timeout=20, check=check)
+
+    def report(self, command):
+        """What ntsctl prints for programs: the members of the answer."""
+        return json.loads(self.ctl("--json", command).stdout)["result"]
+
+    def fingerprint(self):
+        """Of the ring of keys."""
+        return self.report("keys")["fingerprint"]
 
     def get(self, path):
         """(HTTP status, text) of a page of the metrics listener."""
