@@ -1,7 +1,6 @@
 #include "core/nts/responder.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "core/base/check.h"
@@ -9,6 +8,7 @@
 #include "core/ntp/extension_field.h"
 #include "core/ntp/header.h"
 #include "core/nts/header_template.h"
+#include "core/nts/responder_work.h"
 
 namespace ntsd {
 namespace {
@@ -26,39 +26,15 @@ std::size_t NtsReplyOverhead(const Request& request, AeadId aead) {
 
 }  // namespace
 
-// What every datagram needs stands first, and its keys, which few have while they are not NTS, last.
-struct alignas(kCacheLineSize) Responder::Work {
-  Request request;
-  bool cookie_is_open = false;
-  bool is_over_limit = false;  // to be answered with RATE
-  bool is_sealed = false;      // the answer carries an authenticator
-  std::optional<KissCode> kiss;
-  std::uint32_t transmit_noise = 0;
-  NtpTimestamp receive;
-  // Of the prepared answer.
-  std::size_t reply_size = 0;
-  std::size_t cookie_count = 0;
-  // NTS answers only: where the authenticator begins, its nonce and its sealed part.
-  std::size_t associated_size = 0;
-  ByteView nonce;
-  ByteSpan sealed;
-  AssociationKeys keys;
-};
-
-std::size_t ResponderCounters::ServiceBucket(Duration service) {
-  if (service.count() <= 0) return 0;
-  const auto microseconds = (static_cast<std::uint64_t>(service.count()) + 999) / 1000;
-  return std::min<std::size_t>(static_cast<std::size_t>(std::bit_width(microseconds - 1)), kServiceBucketCount - 1);
-}
-
 Responder::Responder(const Aead& aead, KeyRing& ring, const Published<ServerState>& state, const Clock& clock,
-                     Random& random, std::vector<ListenerPolicy> policies, Guard* guard)
+                     Random& random, std::vector<ListenerPolicy> policies, Guard* guard, InterleavedStore* departures)
     : aead_(aead),
       keys_(ring),
       state_(state),
       clock_(clock),
       random_(random),
       policies_(std::move(policies)),
+      departures_(departures),
       counters_(policies_.size()),
       started_(clock.Now()),
       headers_(std::make_unique<std::array<HeaderTemplate, 2>>()),
@@ -77,6 +53,7 @@ void Responder::Prepare(std::span<Exchange> batch) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
     batch[i].slot = i;
     batch[i].reply_size = 0;
+    batch[i].sample = 0;
     Classify(batch[i], (*works_)[i]);
   }
   DropStale(batch, wall, now);
@@ -98,16 +75,14 @@ void Responder::ReadState(UnixTime wall, MonotonicTime now) {
   if (any_smears) (*headers_)[1].Update(state.Smeared(wall), wall, now);
 }
 
-inline const HeaderTemplate& Responder::TemplateFor(const Exchange& exchange) const {
-  return (*headers_)[policies_[exchange.listener].smear ? 1 : 0];
-}
-
 // Everything that needs no cryptography.
 void Responder::Classify(Exchange& exchange, Work& work) {
   work.cookie_is_open = false;
   work.is_over_limit = false;
   work.is_sealed = false;
+  work.is_remembered = false;
   work.kiss.reset();
+  work.interleaved.reset();
   work.reply_size = 0;
   const ListenerPolicy& policy = policies_[exchange.listener];
   if (!exchange.to_unicast) {
@@ -287,12 +262,13 @@ void Responder::WriteReplies(std::span<Exchange> batch, const KeySet& keys) {
 }
 
 // The transmit timestamp is left for Finish().
-inline void Responder::WriteHeader(const Exchange& exchange, std::uint64_t noise, Work& work) const {
+inline void Responder::WriteHeader(const Exchange& exchange, std::uint64_t noise, Work& work) {
   const Request& request = work.request;
   const ListenerPolicy& policy = policies_[exchange.listener];
   const HeaderTemplate& shared = (*headers_)[policy.smear ? 1 : 0];
   work.transmit_noise = static_cast<std::uint32_t>(noise);
-  work.receive = shared.Stamp(exchange.received, static_cast<std::uint32_t>(noise >> 32));
+  work.receive =
+      InterleavedStore::MarkReceive(shared.Stamp(exchange.received, static_cast<std::uint32_t>(noise >> 32)));
   const auto header = exchange.reply.first<kNtpHeaderSize>();
   if (work.kiss) [[unlikely]] {
     std::memcpy(header.data(), shared.Kiss(*work.kiss).data(), kNtpHeaderSize);
@@ -302,8 +278,28 @@ inline void Responder::WriteHeader(const Exchange& exchange, std::uint64_t noise
   header[0] |= static_cast<std::uint8_t>(request.version << 3);
   header[kNtpPollOffset] = static_cast<std::uint8_t>(std::max(request.poll, policy.poll_floor));
   ByteWriter stamps(header.subspan<kNtpOriginOffset>());
-  stamps.WriteU64(request.transmit.bits);
+  const bool is_interleaved = LookUpDeparture(exchange, work);
+  stamps.WriteU64(is_interleaved ? request.receive.bits : request.transmit.bits);
   stamps.WriteU64(work.receive.bits);
+}
+
+// RFC 9769 §2: whether the answer tells when the one before left. Basic mode for whoever did not ask, and for whom we
+// do not remember (any more); for authentic requests only, so that a forgery can take nobody's departure away; and
+// never in a kiss.
+inline bool Responder::LookUpDeparture(const Exchange& exchange, Work& work) {
+  const Request& request = work.request;
+  if (!InterleavedStore::IsAskedFor(request.origin, request.receive, request.transmit) || departures_ == nullptr ||
+      work.kiss || !policies_[exchange.listener].interleaved) {
+    return false;
+  }
+  work.is_remembered = true;
+  departures_->Prefetch(work.receive);
+  const auto departure = departures_->Take(request.origin, work.receive, ContextOf(exchange));
+  if (!departure) return false;
+  work.interleaved = InterleavedStore::MarkTransmit(departure->transmit);
+  counters_.interleaved.Add(departure->is_measured ? ResponderCounters::kToldMeasured
+                                                   : ResponderCounters::kToldReckoned);
+  return true;
 }
 
 // What follows the header.
@@ -342,52 +338,6 @@ void Responder::WriteNtsReply(Work& work, ByteWriter& writer, AeadId master) {
   writer.WriteZeros(work.reply_size - writer.size());
 }
 
-void Responder::Finish(std::span<Exchange> group) {
-  CHECK(group.size() <= kBatchSizeMax);
-  FixedVector<SealJob, kBatchSizeMax> jobs;
-  FixedVector<Work*, kBatchSizeMax> sealed;
-  MonotonicTime now;
-  UnixTime wall;
-  // A pause between the two readings looks like a step of the clock; only what stays is one.
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    now = clock_.Monotonic();
-    wall = clock_.Now();
-    if ((*headers_)[0].state.IsOneEpoch(wall, wall, now)) break;
-  }
-  for (Exchange& exchange : group) {
-    Work& work = (*works_)[exchange.slot];
-    if (work.reply_size == 0) continue;
-    const HeaderTemplate& shared = TemplateFor(exchange);
-    if (!shared.state.IsOneEpoch(exchange.received, wall, now)) {
-      exchange.reason = Reason::kClockStepped;
-    } else {
-      NtpTimestamp transmit = shared.Stamp(wall, work.transmit_noise);
-      // RFC 9769 §2 forbids transmit = receive, and noise may not turn them round.
-      if (static_cast<std::int64_t>(transmit.bits - work.receive.bits) <= 0) transmit.bits = work.receive.bits + 1;
-      if (transmit.IsUnknown()) transmit.bits = 1;
-      ByteWriter(exchange.reply.subspan<kNtpTransmitOffset, sizeof(transmit)>()).WriteU64(transmit.bits);
-      exchange.reply_size = work.reply_size;
-    }
-    CountAnswer(exchange, wall);
-    work.reply_size = 0;
-    if (!work.is_sealed) continue;
-    const std::size_t plaintext_size = work.sealed.size() - kAeadTagSize;
-    jobs.push_back({.aead = work.keys.aead,
-                    .key = {.raw = work.keys.s2c.data()},
-                    .associated_data = exchange.reply.first(work.associated_size),
-                    .nonce = work.nonce,
-                    .plaintext = work.sealed.subspan(AeadPlaintextOffset(work.keys.aead), plaintext_size),
-                    .sealed = work.sealed.data()});
-    sealed.push_back(&work);
-  }
-  if (jobs.size() == 0) return;
-  aead_.Seal(jobs.span());
-  for (Work* const work : sealed.span()) {
-    Wipe(work->keys.c2s);
-    Wipe(work->keys.s2c);
-  }
-}
-
 // What is dropped ends here; what is answered ends in Finish().
 void Responder::CountRequests(std::span<const Exchange> batch) {
   std::size_t octets_in = 0;
@@ -396,16 +346,6 @@ void Responder::CountRequests(std::span<const Exchange> batch) {
     if (ActionOf(exchange.reason) == Action::kDrop) counters_.reasons.Add(static_cast<std::size_t>(exchange.reason));
   }
   counters_.octets.Add(ResponderCounters::kOctetsIn, octets_in);
-}
-
-void Responder::CountAnswer(const Exchange& exchange, UnixTime transmitted) {
-  counters_.reasons.Add(static_cast<std::size_t>(exchange.reason));
-  if (exchange.reply_size == 0) return;
-  counters_.octets.Add(ResponderCounters::kOctetsOut, exchange.reply_size);
-  if (exchange.reply_size > exchange.request.size()) counters_.octets.Add(ResponderCounters::kAmplified);
-  const Duration service = transmitted - exchange.received;
-  counters_.service.Add(ResponderCounters::ServiceBucket(service));
-  counters_.service_ns.Add(0, service.count() > 0 ? static_cast<std::uint64_t>(service.count()) : 0);
 }
 
 }  // namespace ntsd

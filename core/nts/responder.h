@@ -29,10 +29,12 @@
 #include "core/guard/guard.h"
 #include "core/keys/key_ring.h"
 #include "core/limits.h"
+#include "core/ntp/interleaved_store.h"
 #include "core/ntp/server_state.h"
 #include "core/nts/cookie.h"
 #include "core/nts/reason.h"
 #include "core/nts/request.h"
+#include "core/nts/transmit_stamper.h"
 
 namespace ntsd {
 
@@ -45,6 +47,7 @@ struct ListenerPolicy {
   RequireNts require_nts = RequireNts::kNo;
   std::uint8_t versions = 0b0001'1110;  // bit v: version v is served
   bool smear = false;                   // leap seconds are spread over a day
+  bool interleaved = true;              // clients may ask for true departures (RFC 9769)
   // Answers never tell a shorter poll interval than 2^this seconds (RFC 5905 §7.3); the default is no floor.
   std::int8_t poll_floor = std::numeric_limits<std::int8_t>::min();
 };
@@ -63,6 +66,14 @@ struct Exchange {
   std::size_t slot = 0;  // the Responder's own
   // Out, by Finish(): octets of the answer; 0 = silence.
   std::size_t reply_size = 0;
+  // Likewise; not 0: the kernel shall tell when the answer leaves, for Learn().
+  std::uint32_t sample = 0;
+};
+
+// What the kernel told of an answer whose exchange had that sample.
+struct Departure {
+  std::uint32_t sample = 0;
+  UnixTime left{};
 };
 
 // Counters of one responder, written by its thread, read by anyone.
@@ -87,19 +98,29 @@ struct ResponderCounters {
   static std::size_t ServiceBucket(Duration service);
   Counters<kServiceBucketCount> service;
   Counters<1> service_ns;
+  // Interleaved mode: answers with a departure that the kernel had told, with one that was reckoned, and answers that
+  // were remembered because their client may ask.
+  enum Interleaved : std::size_t { kToldMeasured, kToldReckoned, kRemembered, kInterleavedCount };
+  Counters<kInterleavedCount> interleaved;
 };
 
 class Responder {
  public:
-  // All arguments outlive the responder. `policies` has one entry a listener. Without a guard everybody is served.
+  // All arguments outlive the responder. `policies` has one entry a listener. Without a guard everybody is served;
+  // without a store of departures nobody gets interleaved answers.
   Responder(const Aead& aead, KeyRing& ring, const Published<ServerState>& state, const Clock& clock, Random& random,
-            std::vector<ListenerPolicy> policies, Guard* guard = nullptr);
+            std::vector<ListenerPolicy> policies, Guard* guard = nullptr, InterleavedStore* departures = nullptr);
   ~Responder();
 
   // Decides about every datagram of `batch` (at most kBatchSizeMax) and prepares the answers.
   void Prepare(std::span<Exchange> batch);
-  // Stamps and seals the answers of a part of the batch prepared last. Each exchange is finished at most once.
+  // Stamps and seals the answers of a part of the batch prepared last, of at most kSendGroupSizeMax, in the order in
+  // which they will be sent. Each exchange is finished at most once.
   void Finish(std::span<Exchange> group);
+  // Takes what the kernel has told of earlier answers. Between batches.
+  void Learn(std::span<const Departure> departures);
+
+  const TransmitCounters& transmit_counters() const { return stamper_.counters(); }
 
   const ResponderCounters& counters() const { return counters_; }
   // nullptr without a guard.
@@ -117,9 +138,13 @@ class Responder {
   void VerifyRequests(std::span<Exchange> batch);
   void PlanReply(Exchange& exchange, Work& work, AeadId master) const;
   void WriteReplies(std::span<Exchange> batch, const KeySet& keys);
-  void WriteHeader(const Exchange& exchange, std::uint64_t noise, Work& work) const;
+  void WriteHeader(const Exchange& exchange, std::uint64_t noise, Work& work);
+  bool LookUpDeparture(const Exchange& exchange, Work& work);
   void WriteFields(const Exchange& exchange, Work& work, AeadId master);
   void WriteNtsReply(Work& work, ByteWriter& writer, AeadId master);
+  void BeginGroup(std::span<const Exchange> group, UnixTime wall, MonotonicTime now);
+  NtpTimestamp TransmitOf(Exchange& exchange, Work& work);
+  InterleavedContext ContextOf(const Exchange& exchange) const;
   void CountRequests(std::span<const Exchange> batch);
   void CountAnswer(const Exchange& exchange, UnixTime transmitted);
 
@@ -130,6 +155,8 @@ class Responder {
   Random& random_;
   const std::vector<ListenerPolicy> policies_;
   std::optional<Guard::Worker> guard_;
+  InterleavedStore* const departures_;
+  TransmitStamper stamper_;
   ResponderCounters counters_;
 
   const UnixTime started_;

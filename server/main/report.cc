@@ -116,6 +116,45 @@ HistogramSnapshot ServiceTimes(const Service::View& view) {
   return histogram;
 }
 
+HistogramSnapshot TransmitErrors(const Service::View& view) {
+  HistogramSnapshot histogram;
+  for (std::size_t i = 0; i <= TransmitCounters::kErrorBounds.size(); ++i) {
+    if (i < TransmitCounters::kErrorBounds.size())
+      histogram.bounds.push_back(Seconds(TransmitCounters::kErrorBounds[i]));
+    histogram.counts.push_back(
+        SumWorkers(view, [i](const UdpWorker& worker) { return worker.transmit_counters().errors.Read(i); }));
+  }
+  histogram.sum = 1e-9 * static_cast<double>(SumWorkers(view, [](const UdpWorker& worker) {
+                    return worker.transmit_counters().error_ns.Read(0);
+                  }));
+  return histogram;
+}
+
+std::vector<LabelledCount> DepartureSamples(const Service::View& view) {
+  const auto sum = [&view](TransmitCounters::Sample what) {
+    return SumWorkers(view, [what](const UdpWorker& worker) { return worker.transmit_counters().samples.Read(what); });
+  };
+  return {{"asked", sum(TransmitCounters::kAsked)},
+          {"told", sum(TransmitCounters::kTold)},
+          {"impossible", sum(TransmitCounters::kImpossible)}};
+}
+
+std::vector<LabelledCount> InterleavedAnswers(const Service::View& view) {
+  const auto sum = [&view](ResponderCounters::Interleaved what) {
+    return SumWorkers(view, [what](const UdpWorker& worker) { return worker.counters().interleaved.Read(what); });
+  };
+  return {{"measured", sum(ResponderCounters::kToldMeasured)}, {"reckoned", sum(ResponderCounters::kToldReckoned)}};
+}
+
+std::vector<LabelledCount> PortEvents(const Service::View& view) {
+  std::vector<LabelledCount> events;
+  for (std::size_t i = 0; i < kPortEventCount; ++i) {
+    events.push_back({std::string(PortEventName(static_cast<PortEvent>(i))),
+                      SumWorkers(view, [i](const UdpWorker& worker) { return worker.port_counters().Read(i); })});
+  }
+  return events;
+}
+
 MetricsSnapshot::Ke KeFigures(const ke::Snapshot& figures) {
   MetricsSnapshot::Ke ke;
   for (std::size_t i = 0; i < figures.ends.size(); ++i) {
@@ -241,7 +280,10 @@ MetricsSnapshot TakeSnapshot(const Service::View& view) {
                                         .amplified = OctetsOf(view, ResponderCounters::kAmplified),
                                         .networks_last_hour = CountNetworks(view).last_hour,
                                         .socket_drops = view.listeners.SocketDrops(),
-                                        .transmit_error_s = {.bounds = {}, .counts = {0}}};
+                                        .port_events = PortEvents(view),
+                                        .interleaved = InterleavedAnswers(view),
+                                        .transmit_error_s = TransmitErrors(view),
+                                        .departure_samples = DepartureSamples(view)};
   }
   if (view.ke_server != nullptr) snapshot.ke = KeFigures(view.ke_server->Read());
   const ReferenceReport reference = ReportReference(view);

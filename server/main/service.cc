@@ -206,10 +206,13 @@ std::string Service::MakeWorkers() {
   std::vector<std::unique_ptr<UdpPort>> ports;
   if (std::string complaint = MakePorts(ports); !complaint.empty()) return complaint;
   const std::vector<ListenerPolicy> policies = ListenerPolicies(config_);
+  if (std::any_of(policies.begin(), policies.end(), [](const ListenerPolicy& policy) { return policy.interleaved; })) {
+    departures_ = std::make_unique<InterleavedStore>();
+  }
   for (std::size_t i = 0; i < ports.size(); ++i) {
     auto random = std::make_unique<FastRandom>();
-    auto responder =
-        std::make_unique<Responder>(*aead_, keeper_->ring(), state_, clock_, *random, policies, ntp_guard_.get());
+    auto responder = std::make_unique<Responder>(*aead_, keeper_->ring(), state_, clock_, *random, policies,
+                                                 ntp_guard_.get(), departures_.get());
     workers_.push_back(
         std::make_unique<UdpWorker>(std::move(ports[i]), std::move(random), std::move(responder), placement_.ntp[i]));
   }

@@ -114,6 +114,7 @@ class Service {
   SystemFileOperations file_operations_;
   std::unique_ptr<KeeperThread> keeper_;
   std::unique_ptr<Guard> ntp_guard_, ke_guard_;
+  std::unique_ptr<InterleavedStore> departures_;  // where a listener does interleaved mode
   std::string engine_, engine_reason_;
   std::vector<std::unique_ptr<UdpWorker>> workers_;
   std::unique_ptr<ke::Server> ke_server_;

@@ -50,6 +50,7 @@ std::vector<ListenerPolicy> ListenerPolicies(const Config& config) {
     for (const std::uint8_t version : table.versions) {
       policy.versions = static_cast<std::uint8_t>(policy.versions | 1U << version);
     }
+    policy.interleaved = table.interleaved;
     policy.smear = table.smear == Smear::kLinear24h;
     policy.poll_floor = PollFloor(config.limits.ntp.rate);
     policies.insert(policies.end(), table.listen.size(), policy);

@@ -69,6 +69,14 @@ void AddNtp(Families& families, const MetricsSnapshot::Ntp& ntp) {
                  static_cast<double>(ntp.networks_last_hour));
   families.Counter("ntp_socket_drops_total", "Datagrams that the kernel dropped because the sockets were full.",
                    static_cast<double>(ntp.socket_drops));
+  families.Counters("ntp_port_events_total", "What happened to datagrams between us and the kernel.", "event",
+                    ntp.port_events);
+  families.Counters("ntp_interleaved_total",
+                    "Answers in interleaved mode, by what was known of the departure they tell.", "departure",
+                    ntp.interleaved);
+  families.Counters("tx_timestamp_samples_total",
+                    "Answers whose departure the kernel was asked for, and what came of it.", "result",
+                    ntp.departure_samples);
   families.Histogram("tx_timestamp_error_seconds",
                      "How far the transmit timestamp of an answer was from its real departure.", ntp.transmit_error_s);
 }

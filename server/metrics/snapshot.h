@@ -48,7 +48,10 @@ struct MetricsSnapshot {
     std::uint64_t amplified = 0;                // answers longer than their request: never
     std::uint64_t networks_last_hour = 0;       // different ones, an estimate
     std::uint64_t socket_drops = 0;             // datagrams that the kernel threw away because we were late
-    HistogramSnapshot transmit_error_s;         // real departure minus transmit timestamp
+    std::vector<LabelledCount> port_events;     // what else the engine met: "stamp_missing", "send_failed", …
+    std::vector<LabelledCount> interleaved;     // answers, by what is known of the departure: "measured", "reckoned"
+    HistogramSnapshot transmit_error_s;         // |real departure − transmit timestamp|, of answers that were sampled
+    std::vector<LabelledCount> departure_samples;  // "asked", "told", "impossible"
   };
   // A host that does NTP only has none.
   struct Ke {

@@ -37,8 +37,8 @@ class AnswerSlots {
     return {reinterpret_cast<const std::uint8_t*>(&slot.name), size};
   }
 
-  // The message that carries the first `size` octets of reply(index) to `receiver`.
-  msghdr& Message(std::size_t index, const IpEndpoint& receiver, std::size_t size) {
+  // The message that carries the first `size` octets of reply(index) to `receiver`, and asks the kernel when it leaves.
+  msghdr& Message(std::size_t index, const IpEndpoint& receiver, std::size_t size, bool asks_departure) {
     Slot& slot = (*slots_)[index];
     slot.payload = {slot.reply.data(), size};
     slot.message = msghdr{};
@@ -46,9 +46,14 @@ class AnswerSlots {
     slot.message.msg_namelen = WriteSocketAddress(receiver, slot.route.interface, slot.name);
     slot.message.msg_iov = &slot.payload;
     slot.message.msg_iovlen = 1;
+    std::size_t control_size = 0;
     if (slot.route.local) {
+      control_size = WriteSourceControl(*slot.route.local, slot.route.interface, slot.control.data());
+    }
+    if (asks_departure) control_size += WriteDepartureRequest(slot.control.data() + control_size);
+    if (control_size > 0) {
       slot.message.msg_control = slot.control.data();
-      slot.message.msg_controllen = WriteSourceControl(*slot.route.local, slot.route.interface, slot.control.data());
+      slot.message.msg_controllen = control_size;
     }
     return slot.message;
   }

@@ -1,5 +1,7 @@
 #include "server/udp/datagram.h"
 
+#include <linux/net_tstamp.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -22,6 +24,17 @@ std::optional<Value> ReadControl(const msghdr& message, const cmsghdr* header) {
 ByteView OctetsOf(const in_addr& address) { return {reinterpret_cast<const std::uint8_t*>(&address), sizeof(address)}; }
 ByteView OctetsOf(const in6_addr& address) {
   return {reinterpret_cast<const std::uint8_t*>(&address), sizeof(address)};
+}
+
+UnixTime ToUnix(const timespec& time) {
+  return UnixTime(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+}
+
+// The kernel's own stamp; the others of the three belong to network cards. Zero: it has none.
+std::optional<UnixTime> SoftwareStamp(const scm_timestamping& stamps) {
+  const timespec time{.tv_sec = static_cast<time_t>(stamps.ts[0].tv_sec), .tv_nsec = stamps.ts[0].tv_nsec};
+  if (time.tv_sec == 0 && time.tv_nsec == 0) return std::nullopt;
+  return ToUnix(time);
 }
 
 void ReadPacketInfo(const in_pktinfo& info, Arrival& arrival) {
@@ -59,10 +72,10 @@ Arrival ReadArrival(msghdr& message) {
   Arrival arrival;
   // Ends: CMSG_NXTHDR moves on within msg_controllen.
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPNS) {
-      if (const auto stamp = ReadControl<timespec>(message, header)) {
-        arrival.received = UnixTime(std::chrono::seconds(stamp->tv_sec) + std::chrono::nanoseconds(stamp->tv_nsec));
-      }
+    if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPING) {
+      if (const auto stamps = ReadControl<scm_timestamping>(message, header)) arrival.received = SoftwareStamp(*stamps);
+    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPNS) {
+      if (const auto stamp = ReadControl<timespec>(message, header)) arrival.received = ToUnix(*stamp);
     } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
       if (const auto info = ReadControl<in_pktinfo>(message, header)) ReadPacketInfo(*info, arrival);
     } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
@@ -70,6 +83,24 @@ Arrival ReadArrival(msghdr& message) {
     }
   }
   return arrival;
+}
+
+std::optional<KernelDeparture> ReadDeparture(msghdr& message) {
+  std::optional<UnixTime> left;
+  std::optional<std::uint32_t> number;
+  // Ends: CMSG_NXTHDR moves on within msg_controllen.
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    const bool is_error = (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RECVERR) ||
+                          (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_RECVERR);
+    if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPING) {
+      if (const auto stamps = ReadControl<scm_timestamping>(message, header)) left = SoftwareStamp(*stamps);
+    } else if (is_error) {
+      const auto error = ReadControl<sock_extended_err>(message, header);
+      if (error && error->ee_origin == SO_EE_ORIGIN_TIMESTAMPING) number = error->ee_data;
+    }
+  }
+  if (!left || !number) return std::nullopt;
+  return KernelDeparture{.number = *number, .left = *left};
 }
 
 std::optional<IpEndpoint> ReadSender(const void* name, std::size_t size) {
@@ -118,6 +149,11 @@ std::size_t WriteSourceControl(const IpAddress& local, unsigned interface, void*
   std::memcpy(&info.ipi6_addr, local.octets.data(), sizeof(info.ipi6_addr));
   if (IsLinkLocal(local)) info.ipi6_ifindex = interface;
   return WriteControl(IPPROTO_IPV6, IPV6_PKTINFO, info, control);
+}
+
+std::size_t WriteDepartureRequest(void* control) {
+  const std::uint32_t request = SOF_TIMESTAMPING_TX_SOFTWARE;
+  return WriteControl(SOL_SOCKET, SO_TIMESTAMPING, request, control);
 }
 
 }  // namespace ntsd

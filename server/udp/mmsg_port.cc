@@ -9,6 +9,7 @@
 #include "core/limits.h"
 #include "server/udp/answer_slots.h"
 #include "server/udp/datagram.h"
+#include "server/udp/departure_reader.h"
 #include "server/udp/wake_event.h"
 
 namespace ntsd {
@@ -26,7 +27,11 @@ struct Incoming {
 class MmsgPort final : public UdpPort {
  public:
   MmsgPort(std::vector<UdpSocket> sockets, const Clock& clock)
-      : sockets_(std::move(sockets)), clock_(clock), incoming_(kBatchSizeMax), messages_(kBatchSizeMax) {
+      : sockets_(std::move(sockets)),
+        clock_(clock),
+        incoming_(kBatchSizeMax),
+        messages_(kBatchSizeMax),
+        departures_(sockets_) {
     for (const UdpSocket& socket : sockets_) polled_.push_back({.fd = socket.fd, .events = POLLIN, .revents = 0});
     polled_.push_back({.fd = wake_.fd(), .events = POLLIN, .revents = 0});
   }
@@ -35,9 +40,11 @@ class MmsgPort final : public UdpPort {
   std::span<Exchange> Receive(bool may_wait) override;
   void Send(std::span<Exchange> group) override;
   void Release() override { batch_size_ = 0; }
+  std::span<const Departure> Departures() override;
   void Wake() override { wake_.Set(); }
 
  private:
+  void Wait();
   void Sweep();
   void TakeFrom(std::size_t socket);
   void TakeDatagram(msghdr& message, std::size_t size, std::size_t slot, std::size_t socket);
@@ -51,6 +58,7 @@ class MmsgPort final : public UdpPort {
   std::size_t first_socket_ = 0;  // where the next sweep begins, so that no socket starves another
 
   AnswerSlots slots_;
+  DepartureReader departures_;
   std::array<Exchange, kBatchSizeMax> batch_{};
   std::size_t batch_size_ = 0;
   std::size_t incoming_used_ = 0;
@@ -62,9 +70,23 @@ std::span<Exchange> MmsgPort::Receive(bool may_wait) {
   while (true) {
     Sweep();
     if (batch_size_ > 0 || !may_wait || wake_.Clear()) break;
-    poll(polled_.data(), polled_.size(), -1);
+    Wait();
   }
   return std::span(batch_).first(batch_size_);
+}
+
+// A departure that is told late would wake us again and again, until it is taken.
+void MmsgPort::Wait() {
+  poll(polled_.data(), polled_.size(), -1);
+  for (std::size_t i = 0; i < sockets_.size(); ++i) {
+    if ((polled_[i].revents & POLLERR) != 0) departures_.CollectFrom(i);
+  }
+}
+
+std::span<const Departure> MmsgPort::Departures() {
+  departures_.Collect();
+  Count(PortEvent::kDepartureMissing, departures_.TakeMissing());
+  return departures_.Take();
 }
 
 void MmsgPort::Sweep() {
@@ -122,9 +144,12 @@ void MmsgPort::Send(std::span<Exchange> group) {
   for (const Exchange& exchange : group) {
     if (exchange.reply_size == 0) continue;
     const auto index = static_cast<std::size_t>(&exchange - batch_.data());
-    const int fd = sockets_[slots_.route(index).socket].fd;
-    const ssize_t sent = sendmsg(fd, &slots_.Message(index, exchange.source, exchange.reply_size), MSG_DONTWAIT);
+    const std::size_t socket = slots_.route(index).socket;
+    const bool asks_departure = exchange.sample != 0;
+    const msghdr& message = slots_.Message(index, exchange.source, exchange.reply_size, asks_departure);
+    const ssize_t sent = sendmsg(sockets_[socket].fd, &message, MSG_DONTWAIT);
     Count(sent < 0 ? PortEvent::kSendFailed : PortEvent::kSent);
+    if (asks_departure && sent >= 0) departures_.Expect(socket, exchange.sample);
   }
 }
 

@@ -12,6 +12,8 @@ std::string_view PortEventName(PortEvent event) {
       return "send_failed";
     case PortEvent::kStampMissing:
       return "stamp_missing";
+    case PortEvent::kDepartureMissing:
+      return "departure_missing";
     case PortEvent::kSenderUnknown:
       return "sender_unknown";
     case PortEvent::kBuffersExhausted:

@@ -22,6 +22,7 @@ enum class PortEvent : std::uint8_t {
   kSent,              // answers handed to the kernel
   kSendFailed,        // answers that it refused: buffers full, no route, forbidden by a filter
   kStampMissing,      // datagrams without a kernel receive timestamp: stamped when we saw them
+  kDepartureMissing,  // answers whose departure the kernel was asked for, and did not tell in time
   kSenderUnknown,     // datagrams whose sender's address made no sense
   kBuffersExhausted,  // times when the kernel found no buffer of ours; the datagrams waited in the socket
   kRearmed,           // times when a receive had to be started again
@@ -52,6 +53,8 @@ class UdpPort {
   virtual void Send(std::span<Exchange> group) = 0;
   // Gives the batch's buffers back.
   virtual void Release() = 0;
+  // What the kernel has told since the last call of answers that had a sample; does not wait. Between batches.
+  virtual std::span<const Departure> Departures() = 0;
 
   // Ends the waiting of Receive(), now or the next time. Any thread; async-signal-safe.
   virtual void Wake() = 0;

@@ -1,6 +1,7 @@
 #include "server/udp/udp_socket.h"
 
 #include <linux/filter.h>
+#include <linux/net_tstamp.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -60,6 +61,15 @@ bool Bind(int fd, const IpEndpoint& address) {
   return bind(fd, reinterpret_cast<const sockaddr*>(&storage), size) == 0;
 }
 
+// The kernel stamps every datagram that comes, and of those that are sent it tells, by number and without the payload,
+// the departures that are asked for one by one. Where there is none of that (some container sandboxes), stamps of
+// arrival have to do.
+bool AskForStamps(int fd) {
+  constexpr int kStamps =
+      SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY;
+  return SetOption(fd, SOL_SOCKET, SO_TIMESTAMPING, kStamps) || SetOption(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+}
+
 bool SetNtpOptions(int fd, const IpEndpoint& address, std::uint8_t dscp) {
   const bool is_v4 = address.address.is_v4;
   const int traffic_class = dscp << 2;
@@ -67,7 +77,7 @@ bool SetNtpOptions(int fd, const IpEndpoint& address, std::uint8_t dscp) {
   if (!SetOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveBufferSize)) {
     SetOption(fd, SOL_SOCKET, SO_RCVBUF, kReceiveBufferSize);
   }
-  if (!SetOption(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1)) return false;
+  if (!AskForStamps(fd)) return false;
   if (address.address.IsUnspecified() &&
       !SetOption(fd, is_v4 ? static_cast<int>(IPPROTO_IP) : static_cast<int>(IPPROTO_IPV6),
                  is_v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, 1)) {

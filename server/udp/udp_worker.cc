@@ -84,6 +84,7 @@ void UdpWorker::Serve(std::span<Exchange> batch) {
     }
   }
   port_->Release();
+  responder_->Learn(port_->Departures());
 }
 
 // Best effort: in a container the CPU may have been taken away since it was chosen.

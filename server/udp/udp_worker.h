@@ -36,6 +36,7 @@ class UdpWorker {
   std::uint64_t AnsweredPings() const { return answered_pings_.load(std::memory_order_acquire); }
 
   const ResponderCounters& counters() const { return responder_->counters(); }
+  const TransmitCounters& transmit_counters() const { return responder_->transmit_counters(); }
   const Guard::Worker* guard() const { return responder_->guard(); }
   const Counters<kPortEventCount>& port_counters() const { return port_->counters(); }
   std::optional<unsigned> cpu() const { return cpu_; }

@@ -12,6 +12,7 @@
 #include "core/limits.h"
 #include "server/udp/answer_slots.h"
 #include "server/udp/datagram.h"
+#include "server/udp/departure_reader.h"
 #include "server/udp/wake_event.h"
 
 namespace ntsd {
@@ -57,7 +58,7 @@ std::string Complaint(const char* what, int error) { return std::string(what) + 
 class UringPort final : public UdpPort {
  public:
   UringPort(std::vector<UdpSocket> sockets, const Clock& clock)
-      : sockets_(std::move(sockets)), clock_(clock), is_armed_(sockets_.size(), false) {
+      : sockets_(std::move(sockets)), clock_(clock), is_armed_(sockets_.size(), false), departures_(sockets_) {
     receive_template_.msg_namelen = kNameSize;
     receive_template_.msg_controllen = kReceiveControlSize;
   }
@@ -73,6 +74,7 @@ class UringPort final : public UdpPort {
   std::span<Exchange> Receive(bool may_wait) override;
   void Send(std::span<Exchange> group) override;
   void Release() override;
+  std::span<const Departure> Departures() override;
   void Wake() override { wake_.Set(); }
 
  private:
@@ -102,6 +104,7 @@ class UringPort final : public UdpPort {
   int given_back_ = 0;  // buffers put into the ring since it was last advanced
 
   AnswerSlots slots_;
+  DepartureReader departures_;
   std::array<Exchange, kBatchSizeMax> batch_{};
   std::array<std::uint16_t, kBatchSizeMax> buffer_ids_{};
   std::size_t batch_size_ = 0;
@@ -311,8 +314,11 @@ bool UringPort::TakeDatagram(std::uint8_t* buffer, std::size_t size, std::size_t
 void UringPort::PrepareSend(io_uring_sqe* entry, const Exchange& exchange, std::size_t index) {
   const Route& route = slots_.route(index);
   const auto socket = static_cast<int>(route.socket);
-  if (route.local) {
-    io_uring_prep_sendmsg(entry, socket, &slots_.Message(index, exchange.source, exchange.reply_size), MSG_DONTWAIT);
+  const bool asks_departure = exchange.sample != 0;
+  if (route.local || asks_departure) {
+    const msghdr& message = slots_.Message(index, exchange.source, exchange.reply_size, asks_departure);
+    io_uring_prep_sendmsg(entry, socket, &message, MSG_DONTWAIT);
+    if (asks_departure) departures_.Expect(route.socket, exchange.sample);
     return;
   }
   // Without a message the kernel has less to copy and to check.
@@ -343,6 +349,13 @@ void UringPort::Release() {
   io_uring_buf_ring_advance(buffer_ring_, given_back_);
   given_back_ = 0;
   batch_size_ = 0;
+}
+
+// By a system call of its own: one answer in many asks for it, and this way both engines share the code.
+std::span<const Departure> UringPort::Departures() {
+  departures_.Collect();
+  Count(PortEvent::kDepartureMissing, departures_.TakeMissing());
+  return departures_.Take();
 }
 
 void UringPort::GiveBack(std::uint16_t id) {

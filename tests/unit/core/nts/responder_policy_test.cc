@@ -132,9 +132,9 @@ TEST(PlainNtp, RandomisesBitsBelowThePrecision_R_NTP_11) {
     all_receive &= header.receive.bits;
   }
   EXPECT_EQ(ones_receive & 0x7F, 0x7FU);
-  EXPECT_EQ(ones_transmit & 0x7F, 0x7FU);
-  EXPECT_EQ(all_receive & 0x7F, 0U);
-  EXPECT_EQ(ones_receive, all_receive | 0x7F) << "bits above the precision are the clock's";
+  EXPECT_EQ(ones_transmit & 0x7F, 0x7EU) << "the lowest bit tells transmit from receive timestamps (RFC 9769)";
+  EXPECT_EQ(all_receive & 0x7F, 1U);
+  EXPECT_EQ(ones_receive, all_receive | 0x7E) << "bits above the precision are the clock's";
 }
 
 TEST(SharedHeader, TellsTheServerState_R_NTP_08_R_SEC_08) {

@@ -22,7 +22,7 @@ std::string TextOf(const MetricsSnapshot& snapshot) { return ExpositionText(Metr
 
 // Dashboards and alarms of operators hang on these names.
 TEST(MetricFamilies, HaveTheNamesThatWerePromised) {
-  constexpr std::array<std::string_view, 27> kNames = {
+  constexpr std::array<std::string_view, 30> kNames = {
       "ntsd_ntp_requests_total",
       "ntsd_ntp_responses_total",
       "ntsd_ntp_dropped_total",
@@ -32,7 +32,10 @@ TEST(MetricFamilies, HaveTheNamesThatWerePromised) {
       "ntsd_ntp_amplified_total",
       "ntsd_ntp_client_networks",
       "ntsd_ntp_socket_drops_total",
+      "ntsd_ntp_port_events_total",
+      "ntsd_ntp_interleaved_total",
       "ntsd_tx_timestamp_error_seconds",
+      "ntsd_tx_timestamp_samples_total",
       "ntsd_ke_connections_total",
       "ntsd_ke_seconds",
       "ntsd_ke_cpu_seconds_total",

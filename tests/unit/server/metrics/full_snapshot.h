@@ -18,7 +18,10 @@ inline MetricsSnapshot FullSnapshot() {
   snapshot.ntp->octets = {{"in", 228}, {"out", 227}};
   snapshot.ntp->networks_last_hour = 12;
   snapshot.ntp->socket_drops = 7;
+  snapshot.ntp->port_events = {{"stamp_missing", 1}};
+  snapshot.ntp->interleaved = {{"measured", 2}, {"reckoned", 3}};
   snapshot.ntp->transmit_error_s = histogram;
+  snapshot.ntp->departure_samples = {{"asked", 4}, {"told", 4}, {"impossible", 0}};
   snapshot.ke = MetricsSnapshot::Ke{};
   snapshot.ke->connections = {{"served", 8}, {"timeout", 9}};
   snapshot.ke->aeads = {{"15", 10}, {"30", 11}};

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cstring>
 
 namespace ntsd {
@@ -25,6 +26,12 @@ class ControlBuffer {
     message.msg_control = octets_;
     message.msg_controllen = size;
     return ReadArrival(message);
+  }
+  std::optional<KernelDeparture> ReadAsDeparture() {
+    msghdr message{};
+    message.msg_control = octets_;
+    message.msg_controllen = size_;
+    return ReadDeparture(message);
   }
   std::size_t size() const { return size_; }
 
@@ -57,6 +64,45 @@ TEST(Arrival, ReadsStampAndLocalAddress) {
   EXPECT_EQ(arrival.local, IpAddress::Parse("192.0.2.1"));
   EXPECT_EQ(arrival.interface, 7U);
   EXPECT_TRUE(arrival.to_unicast);
+}
+
+TEST(Arrival, TakesTheKernelsOwnStampOfThree) {
+  scm_timestamping stamps{};
+  stamps.ts[0] = {.tv_sec = 1'767'225'600, .tv_nsec = 123'456'789};
+  stamps.ts[2] = {.tv_sec = 5, .tv_nsec = 6};
+  ControlBuffer control;
+  control.Add(SOL_SOCKET, SCM_TIMESTAMPING, stamps);
+  EXPECT_EQ(control.Read(control.size()).received, UnixTime(Duration(1'767'225'600'123'456'789)));
+  stamps.ts[0] = {};
+  ControlBuffer empty;
+  empty.Add(SOL_SOCKET, SCM_TIMESTAMPING, stamps);
+  EXPECT_FALSE(empty.Read(empty.size()).received) << "it has none";
+}
+
+TEST(Departure, IsReadFromAnErrorQueueAndFromNothingElse) {
+  scm_timestamping stamps{};
+  stamps.ts[0] = {.tv_sec = 1'767'225'600, .tv_nsec = 123'456'789};
+  sock_extended_err error{};
+  error.ee_errno = ENOMSG;
+  error.ee_origin = SO_EE_ORIGIN_TIMESTAMPING;
+  error.ee_data = 77;
+  for (const int level : {static_cast<int>(IPPROTO_IP), static_cast<int>(IPPROTO_IPV6)}) {
+    ControlBuffer control;
+    control.Add(SOL_SOCKET, SCM_TIMESTAMPING, stamps);
+    control.Add(level, level == IPPROTO_IP ? IP_RECVERR : IPV6_RECVERR, error);
+    const auto departure = control.ReadAsDeparture();
+    ASSERT_TRUE(departure);
+    EXPECT_EQ(departure->number, 77U);
+    EXPECT_EQ(departure->left, UnixTime(Duration(1'767'225'600'123'456'789)));
+  }
+  ControlBuffer without_number;
+  without_number.Add(SOL_SOCKET, SCM_TIMESTAMPING, stamps);
+  EXPECT_FALSE(without_number.ReadAsDeparture());
+  error.ee_origin = SO_EE_ORIGIN_ICMP;
+  ControlBuffer of_the_net;
+  of_the_net.Add(SOL_SOCKET, SCM_TIMESTAMPING, stamps);
+  of_the_net.Add(IPPROTO_IP, IP_RECVERR, error);
+  EXPECT_FALSE(of_the_net.ReadAsDeparture());
 }
 
 TEST(Arrival, TellsMulticastAndBroadcast_R_NTP_23) {

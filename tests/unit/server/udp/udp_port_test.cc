@@ -137,6 +137,75 @@ TEST_P(Ports, AnswerFromTheAddressThatWasAsked_R_NTP_12) {
   EXPECT_EQ(client.Receive(), (std::vector<std::uint8_t>{8, 7, 6, 5}));
 }
 
+// One answer in two asks for its departure, by every kind of socket.
+TEST_P(Ports, TellWhenSampledAnswersLeft) {
+  Open({"127.0.0.1:0", "0.0.0.0:0", "[::1]:0"});
+  std::uint32_t last_sample = 0;
+  for (int round = 0; round < 10; ++round) {
+    for (std::size_t socket = 0; socket < endpoints_.size(); ++socket) {
+      Client client({*IpAddress::Parse(socket == 2 ? "::1" : "127.0.0.1"), endpoints_[socket].port});
+      client.Send(std::vector<std::uint8_t>{1, 2, 3, 4});
+      const std::span<Exchange> batch = port_->Receive(true);
+      ASSERT_EQ(batch.size(), 1U);
+      batch[0].reply_size = 4;
+      batch[0].sample = round % 2 == 0 ? ++last_sample : 0;
+      const UnixTime before = clock_.Now();
+      port_->Send(batch);
+      const UnixTime after = clock_.Now();
+      port_->Release();
+      const std::span<const Departure> departures = port_->Departures();
+      if (round % 2 != 0) {
+        EXPECT_TRUE(departures.empty());
+        continue;
+      }
+      ASSERT_EQ(departures.size(), 1U) << "over loopback it is told by the time the send returns";
+      EXPECT_EQ(departures[0].sample, last_sample);
+      EXPECT_GE(departures[0].left, before);
+      EXPECT_LE(departures[0].left, after);
+      EXPECT_EQ(client.Receive().size(), 4U);
+    }
+  }
+  EXPECT_TRUE(port_->Departures().empty());
+  EXPECT_EQ(CountOf(PortEvent::kDepartureMissing), 0U);
+}
+
+// What another program on the socket asked for makes the kernel's numbers run ahead of ours.
+TEST_P(Ports, FindTheirCountOfDeparturesAgain) {
+  Open({"127.0.0.1:0"});
+  Client client(endpoints_[0]);
+  sockaddr_storage name{};
+  const socklen_t name_size = WriteSocketAddress(endpoints_[0], 0, name);
+  alignas(cmsghdr) std::uint8_t control[kSendControlSize];
+  msghdr stray{};
+  stray.msg_name = &name;
+  stray.msg_namelen = name_size;
+  stray.msg_control = control;
+  stray.msg_controllen = WriteDepartureRequest(control);
+  ASSERT_EQ(sendmsg(descriptors_[0].get(), &stray, 0), 0);
+  std::size_t told = 0;
+  for (std::uint32_t round = 1; round <= 6; ++round) {
+    client.Send(std::vector<std::uint8_t>{1, 2, 3, 4});
+    // The stray datagram comes first.
+    for (bool answered = false; !answered;) {
+      const std::span<Exchange> batch = port_->Receive(true);
+      for (Exchange& exchange : batch) {
+        if (exchange.request.empty()) continue;
+        exchange.reply_size = 4;
+        exchange.sample = round;
+        answered = true;
+      }
+      port_->Send(batch);
+      port_->Release();
+    }
+    for (const Departure& departure : port_->Departures()) {
+      EXPECT_EQ(departure.sample, round);
+      ++told;
+    }
+  }
+  EXPECT_GE(told, 4U);
+  EXPECT_EQ(told + CountOf(PortEvent::kDepartureMissing), 6U);
+}
+
 TEST_P(Ports, TakeDatagramsOfEverySize_R_NTP_17) {
   Open({"127.0.0.1:0"});
   Client client(endpoints_[0]);

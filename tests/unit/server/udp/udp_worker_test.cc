@@ -47,6 +47,7 @@ class FakePort final : public UdpPort {
     changed_.notify_all();
   }
   void Release() override { ++releases; }
+  std::span<const Departure> Departures() override { return {}; }
   void Wake() override {
     const std::lock_guard lock(mutex_);
     woken_ = true;
