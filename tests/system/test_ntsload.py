@@ -169,14 +169,27 @@ def test_echo_sends_everything_back(net, authority, tmp_path, engine):
     assert told["received"] == told["sent"] == result["answers"]["sent"] and told["send_failed"] == 0
 
 
-def test_interleaved_answers_of_chronyd(net, chronyd, authority):
-    """ntsd answers in basic mode, which every client must take; chronyd knows the interleaved one."""
-    chronyd(net.server, "local stratum 10", "allow", f"port {NTP_PORT}")
-    result = load(net, authority, "ntp", SERVER, "--plain", "--ntp-port", NTP_PORT, "--interleaved", "--clients", 2, "--rate", 50,
-                  "--stamps", 1, "--seconds", 2)
+INTERLEAVED = ["--interleaved", "--clients", 2, "--rate", 50, "--stamps", 1, "--seconds", 2]
+
+
+def assert_interleaved(result):
     assert set(kinds(result)) == {"ok"}
     assert result["interleaved_answers"] > 50, result["interleaved_answers"]
     assert result["stamps"]["interleaved"] > 50
+
+
+@pytest.mark.parametrize("kind", ["plain", "nts"])
+def test_interleaved_answers(net, ntsd, authority, kind):
+    server = ntsd().start()
+    words = ["--plain", "--ntp-port", NTP_PORT] if kind == "plain" else []
+    result = load(net, authority, "ntp", SERVER, *words, *INTERLEAVED)
+    assert_interleaved(result)
+    assert server.metric("ntp_interleaved_total") == result["interleaved_answers"]
+
+
+def test_interleaved_answers_of_chronyd(net, chronyd, authority):
+    chronyd(net.server, "local stratum 10", "allow", f"port {NTP_PORT}")
+    assert_interleaved(load(net, authority, "ntp", SERVER, "--plain", "--ntp-port", NTP_PORT, *INTERLEAVED))
 
 
 def test_many_source_addresses(net, ntsd, authority):
