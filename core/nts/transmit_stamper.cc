@@ -7,6 +7,9 @@ namespace {
 
 // No answer waits so long between its stamp and its departure; the clock was stepped.
 constexpr Duration kPlausibleMax = std::chrono::seconds(1);
+// What asking for a departure delays it by: the control message, and the memory that the kernel takes for its answer
+// before it stamps. Answers that are not asked about leave so much earlier.
+constexpr Duration kAskingDelay(500);
 
 }  // namespace
 
@@ -51,7 +54,7 @@ std::optional<TransmitStamper::Measured> TransmitStamper::Learn(std::uint32_t sa
     return std::nullopt;
   }
   pending.sample = 0;
-  model_.Learn(pending.place, delay);
+  model_.Learn(pending.place, delay - kAskingDelay);
   const Duration error = std::chrono::abs(departure - pending.promised);
   const auto bucket =
       std::lower_bound(TransmitCounters::kErrorBounds.begin(), TransmitCounters::kErrorBounds.end(), error) -

@@ -9,6 +9,8 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::seconds;
 
+// What asking for a departure delays it by.
+constexpr Duration kAskingDelay(500);
 constexpr UnixTime kNoon{seconds(1'767'225'600)};
 
 class Stamper : public ::testing::Test {
@@ -37,7 +39,7 @@ TEST_F(Stamper, StampsAheadByWhatItHasLearned) {
     const auto unlearned = Next(++second);
     ASSERT_NE(unlearned.sample, 0U);
     EXPECT_EQ(unlearned.departure, wall_);
-    stamper.Learn(unlearned.sample, wall_ + microseconds(3));
+    stamper.Learn(unlearned.sample, wall_ + kAskingDelay + microseconds(3));
   }
   const auto learned = Next(++second);
   EXPECT_EQ(learned.departure, wall_ + microseconds(3));
@@ -46,10 +48,10 @@ TEST_F(Stamper, StampsAheadByWhatItHasLearned) {
 }
 
 TEST_F(Stamper, CountsHowWrongItWas) {
-  NextLeaves(1, microseconds(3));
+  NextLeaves(1, kAskingDelay + microseconds(3));
   EXPECT_EQ(stamper.counters().errors.Read(5), 1U) << "above 2 and up to 5 µs";
-  EXPECT_EQ(stamper.counters().error_ns.Read(0), 3000U);
-  for (int second = 2; second < 5; ++second) NextLeaves(second, microseconds(3));
+  EXPECT_EQ(stamper.counters().error_ns.Read(0), 3500U);
+  for (int second = 2; second < 5; ++second) NextLeaves(second, kAskingDelay + microseconds(3));
   NextLeaves(5, microseconds(2));
   EXPECT_EQ(stamper.counters().errors.Read(3), 1U) << "early or late, 1 µs is an error of 1 µs";
 }
