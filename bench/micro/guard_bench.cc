@@ -103,10 +103,7 @@ class Batches {
   std::size_t position_ = 0;
 };
 
-void BM_AccessList(benchmark::State& state) {
-  const int family = static_cast<int>(state.range(0));
-  const AccessList list(ManyRules(family));
-  const std::vector<IpAddress> sources = Sources(family);
+void LookUpInBatches(benchmark::State& state, const AccessList& list, const std::vector<IpAddress>& sources) {
   Batches batches(sources);
   std::array<Access, kBatchSizeMax> access;
   for (auto _ : state) {
@@ -115,20 +112,18 @@ void BM_AccessList(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatchSizeMax));
 }
+
+void BM_AccessList(benchmark::State& state) {
+  const int family = static_cast<int>(state.range(0));
+  LookUpInBatches(state, AccessList(ManyRules(family)), Sources(family));
+}
 BENCHMARK(BM_AccessList)->ArgName("family")->Arg(4)->Arg(6)->Arg(46);
 
 void BM_AccessListCrowded(benchmark::State& state) {
-  const AccessList list(CrowdedRules());
   Sequence random(2);
   std::vector<IpAddress> sources(kSourceCount);
   std::generate(sources.begin(), sources.end(), [&] { return CrowdedV4(random); });
-  Batches batches(sources);
-  std::array<Access, kBatchSizeMax> access;
-  for (auto _ : state) {
-    list.LookUp(batches.Next(), access);
-    benchmark::DoNotOptimize(access);
-  }
-  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatchSizeMax));
+  LookUpInBatches(state, AccessList(CrowdedRules()), sources);
 }
 BENCHMARK(BM_AccessListCrowded);
 
