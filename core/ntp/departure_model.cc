@@ -6,7 +6,7 @@
 
 namespace ntsd {
 
-std::size_t DepartureModel::IndexOf(SendPlace place) {
+std::size_t DepartureModel::IndexOf(const SendPlace& place) {
   CHECK(place.group_size >= 1 && place.group_size <= kSendGroupSizeMax && place.position < place.group_size);
   return ((place.is_sealed ? kSendGroupSizeMax : 0) + place.group_size - 1U) * kSendGroupSizeMax + place.position;
 }

@@ -39,7 +39,8 @@ struct SendPlace {
 class DepartureModel {
  public:
   // From the clock reading to the departure. Zero until kDepartureSamplesMin were learned.
-  Duration DelayAt(SendPlace place) const { return places_[IndexOf(place)].expected; }
+  // By reference, here and below: a copy would wait for the octet that was just counted up.
+  Duration DelayAt(const SendPlace& place) const { return places_[IndexOf(place)].expected; }
 
   // An answer of that place left `delay` after the clock reading.
   void Learn(SendPlace place, Duration delay);
@@ -55,7 +56,7 @@ class DepartureModel {
     std::uint32_t count = 0;
   };
 
-  static std::size_t IndexOf(SendPlace place);
+  static std::size_t IndexOf(const SendPlace& place);
 
   std::array<Place, 2 * kSendGroupSizeMax * kSendGroupSizeMax> places_{};
 };

@@ -63,11 +63,12 @@ struct Exchange {
   std::size_t listener = 0;  // index into the policies
   // Out, by Prepare().
   Reason reason = Reason::kTooShort;
+  // Out, by Finish(); not 0: the kernel shall tell when the answer leaves, for Learn(). It stands where it takes no
+  // room.
+  std::uint32_t sample = 0;
   std::size_t slot = 0;  // the Responder's own
   // Out, by Finish(): octets of the answer; 0 = silence.
   std::size_t reply_size = 0;
-  // Likewise; not 0: the kernel shall tell when the answer leaves, for Learn().
-  std::uint32_t sample = 0;
 };
 
 // What the kernel told of an answer whose exchange had that sample.

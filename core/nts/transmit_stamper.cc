@@ -25,7 +25,7 @@ void TransmitStamper::Begin(UnixTime wall, MonotonicTime now, std::uint32_t cloc
   budget_.Earn(now);
 }
 
-TransmitStamper::Stamp TransmitStamper::Next(std::uint32_t dice, std::optional<NtpTimestamp> remembered,
+TransmitStamper::Stamp TransmitStamper::Next(std::uint32_t dice, const std::optional<NtpTimestamp>& remembered,
                                              bool is_smeared) {
   Stamp stamp{.departure = wall_ + model_.DelayAt(place_)};
   if (budget_.Spend(remembered.has_value(), dice)) {

@@ -51,7 +51,7 @@ class TransmitStamper {
   // forgets what was learned: the clock was set, and who knows what else has changed.
   void Begin(UnixTime wall, MonotonicTime now, std::uint32_t clock_epoch, std::size_t answer_count, bool is_sealed);
   // The next answer of the group. `remembered` is its receive timestamp when it is kept for an interleaved client.
-  Stamp Next(std::uint32_t dice, std::optional<NtpTimestamp> remembered, bool is_smeared);
+  Stamp Next(std::uint32_t dice, const std::optional<NtpTimestamp>& remembered, bool is_smeared);
 
   // The kernel says that the answer of that name left at `departure`. The result is for the store of departures.
   std::optional<Measured> Learn(std::uint32_t sample, UnixTime departure);
