@@ -186,12 +186,12 @@ std::string Service::EnterSandbox() {
 
 // When all threads run and all files that stay open are open.
 std::string Service::CloseSandbox() {
-  if (config_.process.sandbox == SandboxMode::kOff) return {};
-  sandbox_.FilterCalls();
+  if (config_.process.sandbox != SandboxMode::kOff) sandbox_.FilterCalls();
+  // The control thread runs already, and wants to know what to report.
+  const std::lock_guard lock(config_mutex_);
+  confinement_ = DescribeConfinement(config_, sandbox_, capabilities_, engine_);
   return config_.process.sandbox == SandboxMode::kStrict ? WhyNotStrict(sandbox_, capabilities_) : std::string();
 }
-
-std::string Service::Confinement() const { return DescribeConfinement(config_, sandbox_, capabilities_, engine_); }
 
 std::string Service::MakeGuards() {
   auto ntp = GuardPolicy::Make(NtpGuardSettings(config_));
@@ -293,7 +293,7 @@ void Service::LogSummary() {
             {{"engine", engine_},
              {"engine-reason", engine_reason_},
              {"crypto", std::string(aead_->Name())},
-             {"sandbox", Confinement()},
+             {"sandbox", confinement_},
              {"ntp-workers", std::to_string(workers_.size())},
              {"ke-workers", std::to_string(ke_server_ ? placement_.ke_count : 0)},
              {"reference", std::string(ToString(ReferenceSettingsOf(config_).kind))},
@@ -340,6 +340,7 @@ void Service::Housekeep() {
   const MonotonicTime now = clock_.Monotonic();
   if (now >= next_guard_sweep_) {
     next_guard_sweep_ = now + kGuardSweepInterval;
+    const std::lock_guard lock(config_mutex_);  // a reload by the control thread changes the guards' policies
     ntp_guard_->Housekeep(now);
     ke_guard_->Housekeep(now);
   }
@@ -400,7 +401,7 @@ Service::View Service::Look() const {
           .uptime = now - started_,
           .engine = engine_,
           .engine_reason = engine_reason_,
-          .sandbox = Confinement(),
+          .sandbox = confinement_,
           .draining = draining_,
           .workers_answer = workers_answer_,
           .config = config_,

@@ -83,7 +83,6 @@ class Service {
   void LogSummary();
 
   ReloadReport ReloadFrom(const Config& next);
-  std::string Confinement() const;
   void Housekeep();
   bool WorkersAnswer();
   void Drain();
@@ -94,8 +93,9 @@ class Service {
   const MonotonicTime started_;
   const Aead* aead_ = nullptr;
 
-  mutable std::mutex config_mutex_;  // guards the next three
+  mutable std::mutex config_mutex_;  // guards the next four
   Config config_;
+  std::string confinement_;  // what is in force of the sandbox, in words
   ReloadReport last_reload_;
   std::uint64_t reloads_good_ = 0, reloads_bad_ = 0;
 

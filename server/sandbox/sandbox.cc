@@ -1,5 +1,7 @@
 #include "server/sandbox/sandbox.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "server/sandbox/call_filter.h"
@@ -10,6 +12,8 @@ void Sandbox::EnterDirectories(std::span<const DirectoryGrant> grants) {
   std::vector<DirectoryGrant> all(grants.begin(), grants.end());
   if (!IsCallFilterBuilt()) {
     // A sanitizer's report reads where code lies, and runs a program that knows the names of functions.
+    std::error_code error;
+    all.push_back({std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string(), Reach::kRead});
     all.push_back({"/proc", Reach::kRead});
     all.push_back({"/usr", Reach::kRun});
   }
