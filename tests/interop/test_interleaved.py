@@ -8,7 +8,7 @@ from lab.namespaces import Net
 from lab.ntsd import NTP_PORT
 from lab.process import wait_until
 
-SAMPLES = 24
+SAMPLES = 12
 INTERLEAVED, KERNEL = "4I", "K"  # of a server's answer; of chronyd's own timestamps
 
 
@@ -27,9 +27,9 @@ class Measurements:
         return [row for row in self.rows() if row[0] == INTERLEAVED]
 
 
-@pytest.mark.parametrize("kind", ["plain", "nts"])
-@pytest.mark.parametrize("engine", ["io_uring", "mmsg"])
-def test_chronyd_gets_interleaved_samples_R_IL_01_03_06(net, ntsd, chronyd, authority, tmp_path, kind, engine):
+# Each engine and each kind once: they have nothing to do with each other.
+@pytest.mark.parametrize(("engine", "kind"), [("io_uring", "nts"), ("mmsg", "plain")])
+def test_chronyd_gets_interleaved_samples_R_IL_01_03_06(net, ntsd, chronyd, authority, tmp_path, engine, kind):
     server = ntsd(set_values=[f'workers.engine="{engine}"']).start()
     source = f"{Net.SERVER_V4[0]} nts" if kind == "nts" else f"{Net.SERVER_V4[0]} port {NTP_PORT}"
     chronyd(
