@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "ke/socket_address.h"
+#include "core/base/socket_address.h"
 
 namespace ntsd::ke {
 
@@ -254,7 +254,7 @@ std::optional<ClientFailure> Carry(const Socket& socket, ClientExchange& exchang
 Expected<ClientResult, ClientFailure> QueryAddress(const QueryOptions& options, const addrinfo& address,
                                                    std::shared_ptr<const TlsClientContext> context,
                                                    SteadyTime deadline) {
-  const IpEndpoint peer = EndpointOf(address.ai_addr);
+  const IpEndpoint peer = ReadSocketAddress(address.ai_addr, address.ai_addrlen).value_or(IpEndpoint{});
   const Socket socket(::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (socket.fd() < 0) return Unexpected(ClientFailure{ClientStep::kConnect, std::strerror(errno), {}, {}});
   if (const std::string error = Connect(socket, address, deadline); !error.empty()) {

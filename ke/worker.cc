@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "core/base/check.h"
-#include "ke/socket_address.h"
+#include "ke/local_endpoint.h"
 
 namespace ntsd::ke {
 
@@ -256,10 +256,9 @@ void Worker::Accept(const Listener& listener) {
   for (std::size_t turn = 0; turn < kAcceptsPerTurn; ++turn) {
     sockaddr_storage address{};
     socklen_t size = sizeof(address);
-    auto* const plain = reinterpret_cast<sockaddr*>(&address);
-    fds[count] = accept4(listener.fd, plain, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    fds[count] = accept4(listener.fd, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fds[count] >= 0) {
-      peers[count++] = EndpointOf(plain).address;
+      peers[count++] = ReadSocketAddress(&address, size).value_or(IpEndpoint{}).address;
     } else if (error = errno; error == EAGAIN || IsShortage(error)) {
       break;
     }

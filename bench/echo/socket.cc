@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "bench/echo/echo.h"
+#include "core/base/socket_address.h"
 
 namespace ntsd::echo {
 namespace {
@@ -26,18 +27,8 @@ bool SetOptions(int fd, const Options& options) {
 }
 
 bool Bind(int fd, const IpEndpoint& endpoint) {
-  if (endpoint.address.is_v4) {
-    sockaddr_in name{};
-    name.sin_family = AF_INET;
-    name.sin_port = htons(endpoint.port);
-    std::memcpy(&name.sin_addr, endpoint.address.octets.data(), 4);
-    return bind(fd, reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0;
-  }
-  sockaddr_in6 name{};
-  name.sin6_family = AF_INET6;
-  name.sin6_port = htons(endpoint.port);
-  std::memcpy(&name.sin6_addr, endpoint.address.octets.data(), 16);
-  return bind(fd, reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0;
+  const SocketAddress name(endpoint);
+  return bind(fd, name.get(), name.size()) == 0;
 }
 
 }  // namespace

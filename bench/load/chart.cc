@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/escape.h"
+
 namespace ntsd::load {
 namespace {
 
@@ -89,10 +91,10 @@ std::string DrawGrid(const Chart& chart, const Ruler& x, const Ruler& y) {
   }
   svg += "</g>";
   svg += fmt::format("<text class=\"axis\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>",
-                     (kLeft + right) / 2, kHeight - 10, EscapeHtml(chart.x.label));
+                     (kLeft + right) / 2, kHeight - 10, EscapeMarkup(chart.x.label));
   svg += fmt::format(
       "<text class=\"axis\" transform=\"translate(14 {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
-      (kTop + bottom) / 2, EscapeHtml(chart.y.label));
+      (kTop + bottom) / 2, EscapeMarkup(chart.y.label));
   return svg;
 }
 
@@ -106,7 +108,7 @@ std::string DrawSeries(const Chart& chart, const Series& series, const Ruler& x,
     path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", place_x, place_y);
     if (series.has_marks) {
       marks += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.2\"><title>{}: {} at {}</title></circle>",
-                           place_x, place_y, EscapeHtml(series.name), TickText(value_y, chart.y.unit),
+                           place_x, place_y, EscapeMarkup(series.name), TickText(value_y, chart.y.unit),
                            TickText(value_x, chart.x.unit));
     }
   }
@@ -118,7 +120,7 @@ std::string DrawLegend(const Chart& chart) {
   std::string html = "<div class=\"legend\">";
   for (const Series& series : chart.series) {
     html += fmt::format("<span class=\"s{}{}\"><i></i>{}</span>", series.colour % kColours,
-                        series.is_dashed ? " dashed" : "", EscapeHtml(series.name));
+                        series.is_dashed ? " dashed" : "", EscapeMarkup(series.name));
   }
   return html + "</div>";
 }
@@ -191,39 +193,16 @@ std::string TickText(double value, AxisUnit unit) {
 std::string DrawChart(const Chart& chart) {
   const std::optional<Range> x_range = RangeOf(chart, true);
   const std::optional<Range> y_range = RangeOf(chart, false);
-  std::string html = fmt::format("<figure><figcaption>{}</figcaption>", EscapeHtml(chart.title));
+  std::string html = fmt::format("<figure><figcaption>{}</figcaption>", EscapeMarkup(chart.title));
   if (!x_range || !y_range)
-    return html + fmt::format("<p class=\"note\">{}</p></figure>", EscapeHtml(chart.empty_text));
+    return html + fmt::format("<p class=\"note\">{}</p></figure>", EscapeMarkup(chart.empty_text));
   const Ruler x(chart.x, *x_range, kLeft, kWidth - kRight);
   const Ruler y(chart.y, *y_range, kHeight - kBottom, kTop);
   html += fmt::format("<svg viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\">", kWidth, kHeight,
-                      EscapeHtml(chart.title));
+                      EscapeMarkup(chart.title));
   html += DrawGrid(chart, x, y);
   for (const Series& series : chart.series) html += DrawSeries(chart, series, x, y);
   return html + "</svg>" + DrawLegend(chart) + "</figure>";
-}
-
-std::string EscapeHtml(std::string_view text) {
-  std::string escaped;
-  for (const char letter : text) {
-    switch (letter) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += letter;
-    }
-  }
-  return escaped;
 }
 
 }  // namespace ntsd::load

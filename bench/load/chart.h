@@ -52,7 +52,4 @@ std::vector<double> LinearTicks(double least, double most);
 std::vector<double> LogTicks(double least, double most);
 std::string TickText(double value, AxisUnit unit);
 
-// Text for HTML and SVG.
-std::string EscapeHtml(std::string_view text);
-
 }  // namespace ntsd::load

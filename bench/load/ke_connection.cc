@@ -10,7 +10,7 @@
 #include <cstring>
 #include <utility>
 
-#include "bench/load/socket_name.h"
+#include "core/base/socket_address.h"
 
 namespace ntsd::load {
 namespace {
@@ -71,10 +71,10 @@ std::optional<KeEnding> KeConnection::Begin(std::optional<IpAddress> source, Mon
   if (source) {
     // The port is chosen at connect(), when the whole connection is known: more connections fit than there are ports.
     setsockopt(fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-    const SocketName name({*source, 0});
+    const SocketAddress name({*source, 0});
     if (bind(fd_, name.get(), name.size()) != 0) return Fail(KeEnding::kConnectFailed, std::strerror(errno));
   }
-  const SocketName name(plan_.server);
+  const SocketAddress name(plan_.server);
   if (connect(fd_, name.get(), name.size()) == 0) return Connected(now);
   if (errno == EINPROGRESS) return std::nullopt;
   return Fail(errno == ECONNREFUSED ? KeEnding::kNotAccepted : KeEnding::kConnectFailed, std::strerror(errno));

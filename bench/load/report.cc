@@ -9,6 +9,7 @@
 
 #include "bench/load/chart.h"
 #include "bench/load/report_sections.h"
+#include "core/base/escape.h"
 
 namespace ntsd::load {
 namespace {
@@ -91,8 +92,8 @@ Expected<std::string, std::string> MakeReport(const std::string& title, const st
   std::string html = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width,initial-scale=1\"><title>{}</title><style>{}{}</style></head><body><main>\n",
-      EscapeHtml(title), kStyle, ColourRules());
-  html += fmt::format("<header><h1>{}</h1><p class=\"note\">{} result{} of ntsload</p></header>\n", EscapeHtml(title),
+      EscapeMarkup(title), kStyle, ColourRules());
+  html += fmt::format("<header><h1>{}</h1><p class=\"note\">{} result{} of ntsload</p></header>\n", EscapeMarkup(title),
                       inputs.size(), inputs.size() == 1 ? "" : "s");
   html += CompareSweeps(named) + CompareLatencies(named);
   for (const NamedResult& result : named) html += SectionOf(result) + "\n";

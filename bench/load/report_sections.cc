@@ -7,6 +7,7 @@
 
 #include "bench/load/chart.h"
 #include "bench/load/result_text.h"
+#include "core/base/escape.h"
 
 namespace ntsd::load {
 namespace {
@@ -41,12 +42,12 @@ std::string Word(const Json& json, const std::string& path) {
 std::string Us(double us) { return TimeText(Duration(static_cast<std::int64_t>(us * 1000))); }
 
 std::string Card(const std::string& figure, const std::string& label) {
-  return fmt::format("<div class=\"card\"><b>{}</b><span>{}</span></div>", EscapeHtml(figure), EscapeHtml(label));
+  return fmt::format("<div class=\"card\"><b>{}</b><span>{}</span></div>", EscapeMarkup(figure), EscapeMarkup(label));
 }
 
 std::string Row(const std::vector<std::string>& cells, const char* kind = "td") {
   std::string html = "<tr>";
-  for (const std::string& cell : cells) html += fmt::format("<{0}>{1}</{0}>", kind, EscapeHtml(cell));
+  for (const std::string& cell : cells) html += fmt::format("<{0}>{1}</{0}>", kind, EscapeMarkup(cell));
   return html + "</tr>";
 }
 
@@ -55,7 +56,7 @@ std::string Limits(const Json& result) {
   for (const Json& limit : At(result, "generator_limits")) {
     if (limit.is_string()) {
       html += fmt::format("<p class=\"warning\">The generator was the limit: {}.</p>",
-                          EscapeHtml(limit.get<std::string>()));
+                          EscapeMarkup(limit.get<std::string>()));
     }
   }
   return html;
@@ -240,14 +241,14 @@ std::string KeSection(const Json& result) {
 
 std::string Facts(const Json& result) {
   std::string html = "<details><summary>Command, settings and machine</summary>";
-  html += fmt::format("<pre>{}</pre><table>", EscapeHtml(Word(result, "host/command")));
+  html += fmt::format("<pre>{}</pre><table>", EscapeMarkup(Word(result, "host/command")));
   for (const char* const field : {"date", "ntsload", "cpu", "cpus", "cpus_allowed", "machine", "kernel", "governor",
                                   "mitigations", "virtual", "load_average", "aead_implementation"}) {
     const std::string value = Word(result, std::string("host/") + field);
     if (!value.empty()) html += Row({field, value});
   }
   html += "</table>";
-  return html + fmt::format("<pre>{}</pre></details>", EscapeHtml(At(result, "settings").dump(2)));
+  return html + fmt::format("<pre>{}</pre></details>", EscapeMarkup(At(result, "settings").dump(2)));
 }
 
 }  // namespace
@@ -283,9 +284,9 @@ std::string CompareLatencies(const std::vector<NamedResult>& results) {
 std::string SectionOf(const NamedResult& named) {
   const Json& result = *named.result;
   const std::string kind = Word(result, "kind");
-  std::string html =
-      fmt::format("<section><h2>{}</h2><p class=\"note\">{} · {} · {}</p>", EscapeHtml(named.name), EscapeHtml(kind),
-                  EscapeHtml(Word(result, "target/address")), EscapeHtml(Word(result, "host/date")));
+  std::string html = fmt::format("<section><h2>{}</h2><p class=\"note\">{} · {} · {}</p>", EscapeMarkup(named.name),
+                                 EscapeMarkup(kind), EscapeMarkup(Word(result, "target/address")),
+                                 EscapeMarkup(Word(result, "host/date")));
   if (kind == "ntp") html += NtpSection(result);
   if (kind == "sweep") html += SweepSection(result);
   if (kind == "ke") html += KeSection(result);

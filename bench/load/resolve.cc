@@ -6,6 +6,8 @@
 
 #include <memory>
 
+#include "core/base/socket_address.h"
+
 namespace ntsd::load {
 
 Expected<IpEndpoint, std::string> Resolve(const std::string& host, std::uint16_t port, Family family) {
@@ -16,12 +18,9 @@ Expected<IpEndpoint, std::string> Resolve(const std::string& host, std::uint16_t
   const int error = getaddrinfo(host.c_str(), nullptr, &hints, &found);
   if (error != 0) return Unexpected(host + ": " + gai_strerror(error));
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, &freeaddrinfo);
-  if (found->ai_family == AF_INET) {
-    const auto* const name = reinterpret_cast<const sockaddr_in*>(found->ai_addr);
-    return IpEndpoint{IpAddress::V4(ntohl(name->sin_addr.s_addr)), port};
-  }
-  const auto* const name = reinterpret_cast<const sockaddr_in6*>(found->ai_addr);
-  return IpEndpoint{IpAddress::FromOctets(ByteView(name->sin6_addr.s6_addr, 16)), port};
+  const std::optional<IpEndpoint> endpoint = ReadSocketAddress(found->ai_addr, found->ai_addrlen);
+  if (!endpoint) return Unexpected(host + " has no IPv4 or IPv6 address");
+  return IpEndpoint{endpoint->address, port};
 }
 
 }  // namespace ntsd::load

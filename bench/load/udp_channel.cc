@@ -13,7 +13,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "bench/load/socket_name.h"
+#include "core/base/socket_address.h"
 #include "core/limits.h"
 
 namespace ntsd::load {
@@ -120,10 +120,10 @@ std::string UdpChannel::Add(const UdpChannelOptions& options, std::size_t index,
   if (!options.sources.empty()) {
     const IpAddress& source = options.sources[index % options.sources.size()];
     SetOption(fd, IPPROTO_IP, IP_FREEBIND, 1);
-    const SocketName name({source, 0});
+    const SocketAddress name({source, 0});
     if (bind(fd, name.get(), name.size()) != 0) return fail("source address " + source.ToString());
   }
-  const SocketName server(options.server);
+  const SocketAddress server(options.server);
   if (connect(fd, server.get(), server.size()) != 0) return fail("connecting to " + options.server.ToString());
   if (with_stamps) {
     stamp_socket_ = fd;

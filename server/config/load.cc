@@ -10,6 +10,7 @@
 #include <optional>
 #include <system_error>
 
+#include "core/base/nearest_word.h"
 #include "server/config/check.h"
 #include "server/config/schema.h"
 #include "server/config/toml_tree.h"

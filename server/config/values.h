@@ -1,4 +1,4 @@
-// The spelling of configuration values: durations, CPU lists, words of a set, and suggestions for misspelt ones.
+// The spelling of configuration values: durations, CPU lists and the words of a set.
 //
 // Threads: functions of their arguments. Errors: nothing comes back when the text is not of that form.
 #pragma once
@@ -54,9 +54,6 @@ std::string_view WordFor(Value value) {
   }
   return {};
 }
-
-// The candidate that `word` was probably meant to be; empty when none is near.
-std::string_view NearestWord(std::string_view word, std::span<const std::string_view> candidates);
 
 // `text` as a TOML basic string, quotes included.
 std::string QuoteToml(std::string_view text);

@@ -26,7 +26,7 @@ std::optional<IpEndpoint> BoundTo(int fd) {
   sockaddr_storage name{};
   socklen_t size = sizeof(name);
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) return std::nullopt;
-  return ReadSender(&name, size);
+  return ReadSocketAddress(&name, size);
 }
 
 // What is wrong with a socket; an empty text: nothing.

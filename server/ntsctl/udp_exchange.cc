@@ -16,6 +16,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/base/socket_address.h"
+
 namespace ntsd {
 namespace {
 
@@ -36,38 +38,6 @@ UnixTime Now() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   return FromTimespec(now);
-}
-
-std::optional<IpEndpoint> ToEndpoint(const sockaddr* address) {
-  if (address->sa_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, address, sizeof(v4));
-    return IpEndpoint{IpAddress::V4(ntohl(v4.sin_addr.s_addr)), ntohs(v4.sin_port)};
-  }
-  if (address->sa_family == AF_INET6) {
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, address, sizeof(v6));
-    return IpEndpoint{IpAddress::FromOctets(ByteView(v6.sin6_addr.s6_addr, 16)), ntohs(v6.sin6_port)};
-  }
-  return std::nullopt;
-}
-
-socklen_t ToSocketAddress(const IpEndpoint& endpoint, sockaddr_storage& storage) {
-  storage = {};
-  if (endpoint.address.is_v4) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(endpoint.port);
-    std::memcpy(&v4.sin_addr, endpoint.address.octets.data(), 4);
-    std::memcpy(&storage, &v4, sizeof(v4));
-    return sizeof(v4);
-  }
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(endpoint.port);
-  std::memcpy(&v6.sin6_addr, endpoint.address.octets.data(), 16);
-  std::memcpy(&storage, &v6, sizeof(v6));
-  return sizeof(v6);
 }
 
 // Fills `answer` with one datagram and its stamp. False when there was none after all.
@@ -107,19 +77,19 @@ Expected<std::vector<IpEndpoint>, std::string> ResolveUdp(const std::string& hos
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
   std::vector<IpEndpoint> endpoints;
   for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-    if (const std::optional<IpEndpoint> endpoint = ToEndpoint(one->ai_addr)) endpoints.push_back(*endpoint);
+    const std::optional<IpEndpoint> endpoint = ReadSocketAddress(one->ai_addr, one->ai_addrlen);
+    if (endpoint) endpoints.push_back(*endpoint);
   }
   if (endpoints.empty()) return Unexpected(fmt::format("{} has no IPv4 or IPv6 address", host));
   return endpoints;
 }
 
 Expected<UdpExchange, std::string> UdpExchange::Open(const IpEndpoint& server) {
-  sockaddr_storage address;
-  const socklen_t address_size = ToSocketAddress(server, address);
-  UdpExchange exchange(socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const SocketAddress address(server);
+  UdpExchange exchange(socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const int yes = 1;
   if (exchange.fd_ < 0 || setsockopt(exchange.fd_, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(yes)) != 0 ||
-      connect(exchange.fd_, reinterpret_cast<const sockaddr*>(&address), address_size) != 0) {
+      connect(exchange.fd_, address.get(), address.size()) != 0) {
     return Unexpected(fmt::format("cannot reach {}: {}", server.ToString(), ErrorText(errno)));
   }
   return exchange;

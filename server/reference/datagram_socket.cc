@@ -14,6 +14,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "core/base/socket_address.h"
+
 namespace ntsd {
 namespace {
 
@@ -24,44 +26,13 @@ std::string ErrorText(const std::string& what, int error) {
   return what + ": " + std::error_code(error, std::generic_category()).message();
 }
 
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-template <typename Address>
-SocketAddress Wrap(const Address& address) {
-  SocketAddress wrapped;
-  static_assert(sizeof(address) <= sizeof(wrapped.storage));
-  std::memcpy(&wrapped.storage, &address, sizeof(address));
-  wrapped.size = sizeof(address);
-  return wrapped;
-}
-
-SocketAddress ToSocketAddress(const IpEndpoint& endpoint) {
-  if (endpoint.address.is_v4) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(endpoint.port);
-    std::memcpy(&v4.sin_addr, endpoint.address.octets.data(), 4);
-    return Wrap(v4);
-  }
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(endpoint.port);
-  std::memcpy(&v6.sin6_addr, endpoint.address.octets.data(), 16);
-  return Wrap(v6);
-}
-
 bool FitsUnixAddress(const std::string& path) { return path.size() < sizeof(sockaddr_un::sun_path); }
 
-SocketAddress ToSocketAddress(const std::string& path) {
-  sockaddr_un unix_address{};
-  unix_address.sun_family = AF_UNIX;
-  std::memcpy(unix_address.sun_path, path.data(), std::min(path.size(), sizeof(unix_address.sun_path) - 1));
-  return Wrap(unix_address);
+sockaddr_un ToUnixAddress(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), std::min(path.size(), sizeof(address.sun_path) - 1));
+  return address;
 }
 
 // Nobody listens: refused by ICMP or by a socket that nobody has open, or the path is not there.
@@ -76,8 +47,8 @@ Expected<std::unique_ptr<DatagramSocket>, std::string> DatagramSocket::ConnectUd
   const int family = peer.address.is_v4 ? AF_INET : AF_INET6;
   const int descriptor = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0) return Unexpected(ErrorText("cannot open a UDP socket", errno));
-  const SocketAddress address = ToSocketAddress(peer);
-  if (connect(descriptor, address.get(), address.size) != 0) {
+  const SocketAddress address(peer);
+  if (connect(descriptor, address.get(), address.size()) != 0) {
     const int error = errno;
     close(descriptor);
     return Unexpected(ErrorText("cannot reach " + peer.ToString(), error));
@@ -92,9 +63,10 @@ Expected<std::unique_ptr<DatagramSocket>, std::string> DatagramSocket::OpenUnix(
   const int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0) return Unexpected(ErrorText("cannot open a Unix socket", errno));
   unlink(own_path.c_str());  // of an earlier process with our id
-  const SocketAddress address = ToSocketAddress(own_path);
+  const sockaddr_un address = ToUnixAddress(own_path);
   // chronyd runs as a user of its own and has to be able to write to our end.
-  if (bind(descriptor, address.get(), address.size) != 0 || chmod(own_path.c_str(), 0666) != 0) {
+  if (bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+      chmod(own_path.c_str(), 0666) != 0) {
     const int error = errno;
     close(descriptor);
     return Unexpected(ErrorText("cannot bind " + own_path, error));
@@ -116,8 +88,9 @@ Expected<void, ReferenceFault> DatagramSocket::Send(ByteView request) {
   if (peer_path_.empty()) {
     sent = send(descriptor_, request.data(), request.size(), 0);
   } else {
-    const SocketAddress peer = ToSocketAddress(peer_path_);
-    sent = sendto(descriptor_, request.data(), request.size(), 0, peer.get(), peer.size);
+    const sockaddr_un peer = ToUnixAddress(peer_path_);
+    sent =
+        sendto(descriptor_, request.data(), request.size(), 0, reinterpret_cast<const sockaddr*>(&peer), sizeof(peer));
   }
   if (sent < 0) return Unexpected(FaultOf(errno));
   return {};

@@ -50,10 +50,6 @@ void ReadPacketInfo(const in6_pktinfo& info, Arrival& arrival) {
   arrival.to_unicast = !arrival.local->IsMulticastOrBroadcast();
 }
 
-bool IsLinkLocal(const IpAddress& address) {
-  return !address.is_v4 && address.octets[0] == 0xFE && (address.octets[1] & 0xC0) == 0x80;
-}
-
 template <typename Value>
 std::size_t WriteControl(int level, int type, const Value& value, void* control) {
   cmsghdr header{};
@@ -101,41 +97,6 @@ std::optional<KernelDeparture> ReadDeparture(msghdr& message) {
   }
   if (!left || !number) return std::nullopt;
   return KernelDeparture{.number = *number, .left = *left};
-}
-
-std::optional<IpEndpoint> ReadSender(const void* name, std::size_t size) {
-  sa_family_t family;
-  if (size < sizeof(family)) return std::nullopt;
-  std::memcpy(&family, name, sizeof(family));
-  if (family == AF_INET && size >= sizeof(sockaddr_in)) {
-    sockaddr_in address;
-    std::memcpy(&address, name, sizeof(address));
-    return IpEndpoint{IpAddress::FromOctets(OctetsOf(address.sin_addr)), ntohs(address.sin_port)};
-  }
-  if (family == AF_INET6 && size >= sizeof(sockaddr_in6)) {
-    sockaddr_in6 address;
-    std::memcpy(&address, name, sizeof(address));
-    return IpEndpoint{IpAddress::FromOctets(OctetsOf(address.sin6_addr)), ntohs(address.sin6_port)};
-  }
-  return std::nullopt;
-}
-
-socklen_t WriteSocketAddress(const IpEndpoint& endpoint, unsigned interface, sockaddr_storage& storage) {
-  if (endpoint.address.is_v4) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(endpoint.port);
-    std::memcpy(&address.sin_addr, endpoint.address.octets.data(), sizeof(address.sin_addr));
-    std::memcpy(&storage, &address, sizeof(address));
-    return sizeof(address);
-  }
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  address.sin6_port = htons(endpoint.port);
-  std::memcpy(&address.sin6_addr, endpoint.address.octets.data(), sizeof(address.sin6_addr));
-  if (IsLinkLocal(endpoint.address)) address.sin6_scope_id = interface;
-  std::memcpy(&storage, &address, sizeof(address));
-  return sizeof(address);
 }
 
 std::size_t WriteSourceControl(const IpAddress& local, unsigned interface, void* control) {

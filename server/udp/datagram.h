@@ -18,6 +18,7 @@
 #include <optional>
 
 #include "core/base/ip_address.h"
+#include "core/base/socket_address.h"
 #include "core/base/time.h"
 
 namespace ntsd {
@@ -48,12 +49,6 @@ struct KernelDeparture {
 
 // Reads the control messages of one datagram. `message` has msg_control and msg_controllen as the kernel gave them.
 Arrival ReadArrival(msghdr& message);
-
-// The sender of a datagram; nothing when it is neither IPv4 nor IPv6, or shorter than its family wants.
-std::optional<IpEndpoint> ReadSender(const void* name, std::size_t size);
-
-// Writes `endpoint` as a socket address; returns its size. `interface` becomes the scope of a link-local address.
-socklen_t WriteSocketAddress(const IpEndpoint& endpoint, unsigned interface, sockaddr_storage& storage);
 
 // Reads the control messages of one message of an error queue; nothing when it is of another kind.
 std::optional<KernelDeparture> ReadDeparture(msghdr& message);

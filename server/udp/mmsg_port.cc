@@ -123,7 +123,7 @@ void MmsgPort::TakeFrom(std::size_t socket) {
 
 void MmsgPort::TakeDatagram(msghdr& message, std::size_t size, std::size_t slot, std::size_t socket) {
   Count(PortEvent::kReceived);
-  const auto sender = ReadSender(message.msg_name, message.msg_namelen);
+  const auto sender = ReadSocketAddress(message.msg_name, message.msg_namelen);
   if (!sender) {
     Count(PortEvent::kSenderUnknown);
     return;

@@ -56,9 +56,8 @@ bool SetAddressOptions(int fd, const IpEndpoint& address) {
 }
 
 bool Bind(int fd, const IpEndpoint& address) {
-  sockaddr_storage storage{};
-  const socklen_t size = WriteSocketAddress(address, 0, storage);
-  return bind(fd, reinterpret_cast<const sockaddr*>(&storage), size) == 0;
+  const SocketAddress name(address);
+  return bind(fd, name.get(), name.size()) == 0;
 }
 
 // The kernel stamps every datagram that comes, and of those that are sent it tells, by number and without the payload,

@@ -287,7 +287,7 @@ bool UringPort::TakeDatagram(std::uint8_t* buffer, std::size_t size, std::size_t
   Count(PortEvent::kReceived);
   auto* const name = static_cast<std::uint8_t*>(io_uring_recvmsg_name(out));
   // The kernel tells the sizes it would have needed.
-  const auto sender = ReadSender(name, std::min<std::size_t>(out->namelen, kNameSize));
+  const auto sender = ReadSocketAddress(name, std::min<std::size_t>(out->namelen, kNameSize));
   if (!sender) {
     Count(PortEvent::kSenderUnknown);
     return false;

@@ -12,26 +12,17 @@
 #include <cerrno>
 
 #include "core/base/check.h"
+#include "core/base/socket_address.h"
 #include "tests/support/hex.h"
 
 namespace ntsd::testing {
 
 namespace {
 
-int OpenSocket(bool v6, sockaddr_storage& address, socklen_t& size) {
-  address = {};
-  if (v6) {
-    auto& v6_address = reinterpret_cast<sockaddr_in6&>(address);
-    v6_address.sin6_family = AF_INET6;
-    v6_address.sin6_addr = in6addr_loopback;
-    size = sizeof(sockaddr_in6);
-  } else {
-    auto& v4_address = reinterpret_cast<sockaddr_in&>(address);
-    v4_address.sin_family = AF_INET;
-    v4_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    size = sizeof(sockaddr_in);
-  }
-  const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+IpEndpoint Loopback(bool v6, std::uint16_t port) { return {*IpAddress::Parse(v6 ? "::1" : "127.0.0.1"), port}; }
+
+int OpenSocket(const SocketAddress& address) {
+  const int fd = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
   CHECK(fd >= 0);
   return fd;
 }
@@ -39,10 +30,9 @@ int OpenSocket(bool v6, sockaddr_storage& address, socklen_t& size) {
 }  // namespace
 
 int ListenOnLoopback(bool v6) {
-  sockaddr_storage address;
-  socklen_t size = 0;
-  const int fd = OpenSocket(v6, address, size);
-  CHECK(bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0);
+  const SocketAddress address(Loopback(v6, 0));
+  const int fd = OpenSocket(address);
+  CHECK(bind(fd, address.get(), address.size()) == 0);
   CHECK(listen(fd, 4096) == 0);
   CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
   return fd;
@@ -52,8 +42,7 @@ std::uint16_t PortOf(int fd) {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
   CHECK(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
-                                             : reinterpret_cast<sockaddr_in&>(address).sin_port);
+  return ReadSocketAddress(&address, size)->port;
 }
 
 std::shared_ptr<const KeySet> MakeTestKeys() {
@@ -115,16 +104,12 @@ RawClient::RawClient(const FrontEnd& front_end, Options options)
 RawClient::RawClient(const FrontEnd& front_end, std::shared_ptr<const ke::TlsClientContext> context,
                      const Options& options)
     : context_(std::move(context)), buffer_(16384) {
-  sockaddr_storage address;
-  socklen_t size = 0;
-  const bool v6 = front_end.address() == "::1";
-  fd_ = OpenSocket(v6, address, size);
+  const SocketAddress address(Loopback(front_end.address() == "::1", front_end.port()));
+  fd_ = OpenSocket(address);
   if (options.receive_buffer.has_value()) {
     setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &*options.receive_buffer, sizeof(int));
   }
-  (v6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port : reinterpret_cast<sockaddr_in&>(address).sin_port) =
-      htons(front_end.port());
-  CHECK(connect(fd_, reinterpret_cast<sockaddr*>(&address), size) == 0);
+  CHECK(connect(fd_, address.get(), address.size()) == 0);
   const int on = 1;
   setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   tls_ = ke::TlsSession::Connect(context_, options.server_name);

@@ -12,7 +12,7 @@
 #include <memory>
 #include <system_error>
 
-#include "ke/socket_address.h"
+#include "core/base/socket_address.h"
 
 namespace ntsd::conformance {
 
@@ -31,28 +31,6 @@ bool WaitFor(int fd, short events, SteadyTime deadline) {
   }
 }
 
-socklen_t ToSocketAddress(const IpEndpoint& endpoint, sockaddr_storage& storage) {
-  storage = {};
-  if (endpoint.address.is_v4) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(endpoint.port);
-    std::memcpy(&v4.sin_addr, endpoint.address.octets.data(), 4);
-    std::memcpy(&storage, &v4, sizeof(v4));
-    return sizeof(v4);
-  }
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(endpoint.port);
-  std::memcpy(&v6.sin6_addr, endpoint.address.octets.data(), 16);
-  std::memcpy(&storage, &v6, sizeof(v6));
-  return sizeof(v6);
-}
-
-IpEndpoint ToEndpoint(const sockaddr_storage& storage) {
-  return ke::EndpointOf(reinterpret_cast<const sockaddr*>(&storage));
-}
-
 Expected<std::vector<IpAddress>, std::string> Resolve(const std::string& host) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
@@ -63,10 +41,9 @@ Expected<std::vector<IpAddress>, std::string> Resolve(const std::string& host) {
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
   std::vector<IpAddress> addresses;
   for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-    if (one->ai_family != AF_INET && one->ai_family != AF_INET6) continue;
-    sockaddr_storage storage{};
-    std::memcpy(&storage, one->ai_addr, one->ai_addrlen);
-    const IpAddress address = ToEndpoint(storage).address;
+    const std::optional<IpEndpoint> found_one = ReadSocketAddress(one->ai_addr, one->ai_addrlen);
+    if (!found_one) continue;
+    const IpAddress& address = found_one->address;
     if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
   }
   if (addresses.empty()) return Unexpected(host + " has no IPv4 or IPv6 address");
@@ -74,13 +51,12 @@ Expected<std::vector<IpAddress>, std::string> Resolve(const std::string& host) {
 }
 
 Expected<Socket, std::string> ConnectTcp(const IpEndpoint& peer, Milliseconds timeout) {
-  sockaddr_storage address;
-  const socklen_t size = ToSocketAddress(peer, address);
-  Socket socket(::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  const SocketAddress address(peer);
+  Socket socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!socket.is_open()) return Unexpected(SystemError(errno));
   const int yes = 1;
   setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-  if (connect(socket.fd(), reinterpret_cast<const sockaddr*>(&address), size) == 0) return socket;
+  if (connect(socket.fd(), address.get(), address.size()) == 0) return socket;
   if (errno != EINPROGRESS) return Unexpected(SystemError(errno));
   if (!WaitFor(socket.fd(), POLLOUT, DeadlineIn(timeout))) return Unexpected(std::string("no answer to TCP's SYN"));
   int error = 0;

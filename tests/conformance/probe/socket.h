@@ -40,9 +40,6 @@ inline SteadyTime DeadlineIn(Milliseconds time) { return std::chrono::steady_clo
 // True: one of `events` of poll(2) came before the deadline.
 bool WaitFor(int fd, short events, SteadyTime deadline);
 
-socklen_t ToSocketAddress(const IpEndpoint& endpoint, sockaddr_storage& storage);
-IpEndpoint ToEndpoint(const sockaddr_storage& storage);
-
 // The addresses of a name or address, in the order in which the system wants them tried; an error in words.
 Expected<std::vector<IpAddress>, std::string> Resolve(const std::string& host);
 

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "core/base/socket_address.h"
+
 namespace ntsd::conformance {
 namespace {
 
@@ -37,9 +39,8 @@ UnixTime WallClock() {
 }
 
 Expected<UdpSocket, std::string> UdpSocket::Open(const IpEndpoint& source, int hop_limit) {
-  sockaddr_storage address;
-  const socklen_t size = ToSocketAddress(source, address);
-  Socket socket(::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const SocketAddress address(source);
+  Socket socket(::socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const int yes = 1;
   const int buffer_size = 4 << 20;
   if (!socket.is_open()) return Unexpected(SystemError(errno));
@@ -51,17 +52,16 @@ Expected<UdpSocket, std::string> UdpSocket::Open(const IpEndpoint& source, int h
     setsockopt(socket.fd(), is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_TTL : IPV6_UNICAST_HOPS, &hop_limit,
                sizeof(hop_limit));
   }
-  if (bind(socket.fd(), reinterpret_cast<const sockaddr*>(&address), size) != 0) {
+  if (bind(socket.fd(), address.get(), address.size()) != 0) {
     return Unexpected(SystemError(errno));
   }
   return UdpSocket(std::move(socket));
 }
 
 bool UdpSocket::Send(const IpEndpoint& to, ByteView octets) {
-  sockaddr_storage address;
-  const socklen_t size = ToSocketAddress(to, address);
-  return sendto(socket_.fd(), octets.data(), octets.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
-                size) == static_cast<ssize_t>(octets.size());
+  const SocketAddress address(to);
+  return sendto(socket_.fd(), octets.data(), octets.size(), MSG_NOSIGNAL, address.get(), address.size()) ==
+         static_cast<ssize_t>(octets.size());
 }
 
 std::optional<ReceivedDatagram> UdpSocket::Receive(SteadyTime deadline) {
@@ -82,7 +82,7 @@ std::optional<ReceivedDatagram> UdpSocket::Receive(SteadyTime deadline) {
   if (size < 0) return std::nullopt;
   datagram.received = StampOf(message).value_or(WallClock());
   datagram.octets.resize(static_cast<std::size_t>(size));
-  datagram.from = ToEndpoint(from);
+  datagram.from = ReadSocketAddress(&from, message.msg_namelen).value_or(IpEndpoint{});
   return datagram;
 }
 

@@ -57,7 +57,5 @@ TEST(Chart, SurvivesWhatHasNoPlace) {
   EXPECT_EQ(html.find("inf"), std::string::npos);
 }
 
-TEST(Chart, EscapesWhatHtmlWouldRead) { EXPECT_EQ(EscapeHtml("<a href=\"x\">&"), "&lt;a href=&quot;x&quot;&gt;&amp;"); }
-
 }  // namespace
 }  // namespace ntsd::load

@@ -80,17 +80,6 @@ TEST(ParseReferenceId, TakesCharactersAndAddresses_R_NTP_10) {
   for (const char* text : {"", "GALIL", "\x01", "é", "::1"}) EXPECT_EQ(ParseReferenceId(text), std::nullopt) << text;
 }
 
-TEST(NearestWord, FindsTheMisspeltAndLeavesTheUnrelated) {
-  constexpr std::array<std::string_view, 3> kKeys = {"require-nts", "rotate-every", "keep"};
-  EXPECT_EQ(NearestWord("require_nts", kKeys), "require-nts");
-  EXPECT_EQ(NearestWord("Keep", kKeys), "keep");
-  EXPECT_EQ(NearestWord("rotate-evry", kKeys), "rotate-every");
-  EXPECT_EQ(NearestWord("kep", kKeys), "keep");
-  EXPECT_EQ(NearestWord("kepe", kKeys), "keep") << "swapped letters are one mistake";
-  EXPECT_EQ(NearestWord("listen", kKeys), "");
-  EXPECT_EQ(NearestWord("", kKeys), "");
-}
-
 TEST(QuoteToml, EscapesWhatTomlMustNotHold) { EXPECT_EQ(QuoteToml("a\"b\\c\nd"), R"("a\"b\\c\u000Ad")"); }
 
 }  // namespace

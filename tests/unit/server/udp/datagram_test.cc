@@ -129,21 +129,6 @@ TEST(Arrival, SurvivesEveryTruncation) {
   EXPECT_FALSE(control.Read(control.size() - 8).local);
 }
 
-TEST(SocketAddress, GoesThereAndBack) {
-  for (const char* text : {"192.0.2.1:123", "[2001:db8::1]:40000", "[fe80::1]:123"}) {
-    const IpEndpoint endpoint = *IpEndpoint::Parse(text);
-    sockaddr_storage storage{};
-    const socklen_t size = WriteSocketAddress(endpoint, 5, storage);
-    EXPECT_EQ(ReadSender(&storage, size), endpoint) << text;
-    for (socklen_t shorter = 0; shorter < size; ++shorter) {
-      EXPECT_FALSE(ReadSender(&storage, shorter)) << text << " " << shorter;
-    }
-  }
-  sockaddr_storage unknown{};
-  unknown.ss_family = AF_UNIX;
-  EXPECT_FALSE(ReadSender(&unknown, sizeof(unknown)));
-}
-
 TEST(SourceControl, IsReadBackAsTheLocalAddress) {
   for (const char* text : {"192.0.2.1", "2001:db8::1", "fe80::1"}) {
     const IpAddress local = *IpAddress::Parse(text);

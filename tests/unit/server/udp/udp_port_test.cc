@@ -23,19 +23,16 @@ IpEndpoint LocalEndpoint(int fd) {
   sockaddr_storage storage{};
   socklen_t size = sizeof(storage);
   getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size);
-  return *ReadSender(&storage, size);
+  return *ReadSocketAddress(&storage, size);
 }
 
 class Client {
  public:
   explicit Client(const IpEndpoint& server)
-      : socket_(::socket(server.address.is_v4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0)) {
-    server_size_ = WriteSocketAddress(server, 0, server_);
-  }
+      : socket_(::socket(server.address.is_v4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0)), server_(server) {}
   void Send(ByteView octets) {
-    EXPECT_EQ(
-        sendto(socket_.get(), octets.data(), octets.size(), 0, reinterpret_cast<sockaddr*>(&server_), server_size_),
-        static_cast<ssize_t>(octets.size()));
+    EXPECT_EQ(sendto(socket_.get(), octets.data(), octets.size(), 0, server_.get(), server_.size()),
+              static_cast<ssize_t>(octets.size()));
   }
   // The answer and who sent it; empty after half a second of silence.
   std::vector<std::uint8_t> Receive(IpEndpoint* from = nullptr) {
@@ -47,14 +44,13 @@ class Client {
     const ssize_t size =
         recvfrom(socket_.get(), octets.data(), octets.size(), 0, reinterpret_cast<sockaddr*>(&name), &name_size);
     octets.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
-    if (from != nullptr) *from = ReadSender(&name, name_size).value_or(IpEndpoint{});
+    if (from != nullptr) *from = ReadSocketAddress(&name, name_size).value_or(IpEndpoint{});
     return octets;
   }
 
  private:
   Descriptor socket_;
-  sockaddr_storage server_{};
-  socklen_t server_size_ = 0;
+  SocketAddress server_;
 };
 
 class Ports : public ::testing::TestWithParam<const char*> {

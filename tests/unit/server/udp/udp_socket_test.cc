@@ -19,7 +19,7 @@ IpEndpoint LocalEndpoint(int fd) {
   sockaddr_storage storage{};
   socklen_t size = sizeof(storage);
   EXPECT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size), 0);
-  return ReadSender(&storage, size).value_or(IpEndpoint{});
+  return ReadSocketAddress(&storage, size).value_or(IpEndpoint{});
 }
 
 int Option(int fd, int level, int name) {
