@@ -4,6 +4,7 @@
 #   deploy/packages.sh build           what building and running needs
 #   deploy/packages.sh build tests     that, and what the tests need
 #   deploy/packages.sh browser         a browser, with which `tests/run.sh --full` looks at the page for people
+#   deploy/packages.sh debian          what deploy/debian/build.sh makes packages with
 #   deploy/packages.sh --list GROUP…   print the names, install nothing
 #   deploy/packages.sh --refresh       only refresh the package index
 #
@@ -29,6 +30,7 @@ test_packages=(
   netbase                                                         # /etc/services, in which ntpq looks up its port
 )
 browser_packages=(chromium)
+debian_packages=(debhelper dpkg-dev fakeroot lintian)
 # The clang that the project is written against comes first; each release of the systems has at least one of these.
 llvm_versions=(14 19 18 17)
 
@@ -53,6 +55,7 @@ PackagesOf() {
   case $1 in
     build) printf '%s\n' "${build_packages[@]}" ;;
     browser) printf '%s\n' "${browser_packages[@]}" ;;
+    debian) printf '%s\n' "${debian_packages[@]}" ;;
     tests)
       local llvm
       llvm=$(LlvmVersion)
@@ -127,8 +130,8 @@ if [[ $1 == --list ]]; then
 fi
 for argument in "$@"; do
   case $argument in
-    build | tests | --refresh) ;;
-    *) say "packages.sh: there is no group '$argument'; the groups are build and tests"; exit 2 ;;
+    build | tests | browser | debian | --refresh) ;;
+    *) say "packages.sh: there is no group '$argument'; the groups are build, tests, browser and debian"; exit 2 ;;
   esac
 done
 RequireApt

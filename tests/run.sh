@@ -2,7 +2,7 @@
 # Installs what is missing, builds, and runs the tests. The last line of its output is `N passed, N failed`.
 #
 #   tests/run.sh                    everything that one change needs; under 25 minutes on two cores from nothing
-#   tests/run.sh --full             that, and the thread sanitizer, a clang build, clang-tidy, and longer fuzzing
+#   tests/run.sh --full             that, and the thread sanitizer, a clang build, clang-tidy, Debian packages, and longer fuzzing
 #
 # Options narrow it to parts, and add up when several are given:
 #   --unit                          unit tests, with the address and undefined-behaviour sanitizers
@@ -169,7 +169,7 @@ Fuzz() {
 
 FuzzTargets() { find build/fuzz -type f -executable -name 'fuzz_*' -not -path '*/CMakeFiles/*' | sort; }
 
-Install() { deploy/packages.sh build tests $($want_full && echo browser); }
+Install() { deploy/packages.sh build tests $($want_full && echo browser debian); }
 # Tests with peers of another release skip themselves, and say why, where the network has no such release.
 Peers() {
   local release
@@ -238,6 +238,7 @@ if $want_full; then
     Step "Unit tests, built by clang" unit-clang UnitTests clang
     Step "clang-tidy" clang-tidy Tidy
   fi
+  Step "Debian packages" packaging Programs packaging release tests/packaging
 fi
 if $want_all && [[ $fuzz_seconds != 0 ]]; then
   if Step "Build the fuzz targets" build-fuzz Build fuzz fuzz_targets; then
