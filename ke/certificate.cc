@@ -117,6 +117,18 @@ std::string KeyType(X509* certificate) {
   }
 }
 
+std::string SerialNumber(X509* certificate) {
+  const ASN1_INTEGER* const serial = X509_get0_serialNumber(certificate);
+  std::string text;
+  for (int i = 0; i < ASN1_STRING_length(serial); ++i) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    const unsigned octet = ASN1_STRING_get0_data(serial)[i];
+    text += kDigits[octet >> 4];
+    text += kDigits[octet & 15];
+  }
+  return text;
+}
+
 }  // namespace
 
 CertificateInfo DescribeCertificate(X509* certificate) {
@@ -124,6 +136,7 @@ CertificateInfo DescribeCertificate(X509* certificate) {
   info.names = DnsNames(certificate);
   info.subject = NameText(X509_get_subject_name(certificate));
   info.issuer = NameText(X509_get_issuer_name(certificate));
+  info.serial = SerialNumber(certificate);
   info.key_type = KeyType(certificate);
   info.not_before = ToUnixTime(X509_get0_notBefore(certificate));
   info.not_after = ToUnixTime(X509_get0_notAfter(certificate));

@@ -36,9 +36,12 @@ struct CertificateInfo {
   std::vector<std::string> names;  // DNS names, wildcards included; the common name when there are none
   std::string subject;
   std::string issuer;
+  std::string serial;    // hexadecimal
   std::string key_type;  // "ECDSA P-256", "RSA 2048", "Ed25519"
   UnixTime not_before{};
   UnixTime not_after{};
+
+  friend bool operator==(const CertificateInfo&, const CertificateInfo&) = default;
 };
 
 // True when `name` is a certificate's name or stands under its wildcard (RFC 6125 §6.4.3: the leftmost label only).

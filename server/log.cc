@@ -116,20 +116,20 @@ Log::Log(LogLevel level, LogFormat format, Sink sink)
 
 Log::~Log() = default;
 
-void Log::Debug(std::string_view message, std::initializer_list<LogField> fields) {
+void Log::Debug(std::string_view message, const std::vector<LogField>& fields) {
   Write(LogLevel::kDebug, message, fields);
 }
-void Log::Info(std::string_view message, std::initializer_list<LogField> fields) {
+void Log::Info(std::string_view message, const std::vector<LogField>& fields) {
   Write(LogLevel::kInfo, message, fields);
 }
-void Log::Warning(std::string_view message, std::initializer_list<LogField> fields) {
+void Log::Warning(std::string_view message, const std::vector<LogField>& fields) {
   Write(LogLevel::kWarning, message, fields);
 }
-void Log::Error(std::string_view message, std::initializer_list<LogField> fields) {
+void Log::Error(std::string_view message, const std::vector<LogField>& fields) {
   Write(LogLevel::kError, message, fields);
 }
 
-void Log::Write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+void Log::Write(LogLevel level, std::string_view message, const std::vector<LogField>& fields) {
   if (!writer_->logger().should_log(ToSpdlog(level))) return;
   const std::string line = format_ == LogFormat::kJson ? LogJson(message, fields) : LogText(message, fields);
   writer_->logger().log(ToSpdlog(level), spdlog::string_view_t(line.data(), line.size()));
@@ -153,7 +153,7 @@ std::optional<LogLevel> ParseLogLevel(std::string_view name) {
   return std::nullopt;
 }
 
-std::string LogText(std::string_view message, std::initializer_list<LogField> fields) {
+std::string LogText(std::string_view message, const std::vector<LogField>& fields) {
   std::string line = HasControl(message) ? Quoted(message) : std::string(message);
   for (const LogField& field : fields) {
     line += fmt::format(" {}={}", field.name, NeedsQuotes(field.value) ? Quoted(field.value) : field.value);
@@ -161,7 +161,7 @@ std::string LogText(std::string_view message, std::initializer_list<LogField> fi
   return line;
 }
 
-std::string LogJson(std::string_view message, std::initializer_list<LogField> fields) {
+std::string LogJson(std::string_view message, const std::vector<LogField>& fields) {
   std::string line = "\"message\":" + Quoted(message);
   for (const LogField& field : fields) line += fmt::format(",{}:{}", Quoted(field.name), Quoted(field.value));
   return line;

@@ -8,11 +8,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ntsd {
 
@@ -40,10 +40,10 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  void Debug(std::string_view message, std::initializer_list<LogField> fields = {});
-  void Info(std::string_view message, std::initializer_list<LogField> fields = {});
-  void Warning(std::string_view message, std::initializer_list<LogField> fields = {});
-  void Error(std::string_view message, std::initializer_list<LogField> fields = {});
+  void Debug(std::string_view message, const std::vector<LogField>& fields = {});
+  void Info(std::string_view message, const std::vector<LogField>& fields = {});
+  void Warning(std::string_view message, const std::vector<LogField>& fields = {});
+  void Error(std::string_view message, const std::vector<LogField>& fields = {});
 
   // Lines below `level` are left out from now on.
   void SetLevel(LogLevel level);
@@ -51,14 +51,14 @@ class Log {
 
  private:
   class Writer;  // spdlog, in log.cc alone
-  void Write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields);
+  void Write(LogLevel level, std::string_view message, const std::vector<LogField>& fields);
 
   LogFormat format_;
   std::unique_ptr<Writer> writer_;
 };
 
 // The pure part: one line without time and level. Text: `message name=value name="a value"`; JSON: `"message":…` pairs.
-std::string LogText(std::string_view message, std::initializer_list<LogField> fields);
-std::string LogJson(std::string_view message, std::initializer_list<LogField> fields);
+std::string LogText(std::string_view message, const std::vector<LogField>& fields);
+std::string LogJson(std::string_view message, const std::vector<LogField>& fields);
 
 }  // namespace ntsd

@@ -217,6 +217,22 @@ std::vector<ConfigError> RefuseUnbuilt(const Config& config, const ConfigOrigins
   return errors;
 }
 
+std::vector<ConfigError> WarnOfConfig(const Config& config, const ConfigOrigins& origins) {
+  std::vector<ConfigError> warnings;
+  const auto look_at = [&](const std::string& key, const WorkerPlan& plan, std::string_view name) {
+    if (plan.kind != WorkerPlan::Kind::kCpus || plan.cpus.size() != 1) return;
+    const unsigned cpu = plan.cpus.front();
+    warnings.push_back(origins.ErrorAt(
+        key, cpu == 0 ? fmt::format("\"0\" in quotes is the list of one CPU, number 0: one pinned worker")
+                      : fmt::format("\"{0}\" in quotes is the list of one CPU, number {0}: one pinned worker; for {0} "
+                                    "worker{1} write {2} = {0}",
+                                    cpu, cpu == 1 ? "" : "s", name)));
+  };
+  look_at("workers.ntp", config.workers.ntp, "ntp");
+  look_at("workers.ke", config.workers.ke, "ke");
+  return warnings;
+}
+
 std::vector<ConfigError> CheckConfig(const Config& config, const ConfigOrigins& origins) {
   std::vector<ConfigError> errors = Checker(config, origins).Run();
   for (ConfigError& error : RefuseUnbuilt(config, origins)) errors.push_back(std::move(error));

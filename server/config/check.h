@@ -15,4 +15,7 @@ std::vector<ConfigError> CheckConfig(const Config& config, const ConfigOrigins& 
 // Values that this version knows but does not do. When one is built, its line in check.cc goes.
 std::vector<ConfigError> RefuseUnbuilt(const Config& config, const ConfigOrigins& origins);
 
+// What is allowed and probably not meant; the server starts all the same.
+std::vector<ConfigError> WarnOfConfig(const Config& config, const ConfigOrigins& origins);
+
 }  // namespace ntsd

@@ -19,10 +19,21 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ReferenceReport, source, synchro
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ListenerReport, protocol, address, policy)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RateReport, ntp_requests_per_s, ntp_nts_per_s, ntp_dropped_per_s,
                                                 ke_connections_per_s)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(KeyReport, id, state, age_s, aead)
+// Ids are written as `keys revoke` takes them.
+void to_json(Json& json, const KeyReport& key) {
+  json = {{"id", FormatKeyId(key.id)}, {"state", key.state}, {"age_s", key.age_s}, {"aead", key.aead}};
+}
+void from_json(const Json& json, KeyReport& key) {
+  key.id = ParseKeyId(json.value("id", "")).value_or(0);
+  key.state = json.value("state", "");
+  key.age_s = json.value("age_s", 0.0);
+  key.aead = json.value("aead", 0);
+}
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(KeysReport, source, file, fingerprint, next_rotation_s, keys)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(CertificateReport, name, chain, expires_at)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ReloadReport, at, is_good, problem, applied, needs_restart)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ReadCertificateReport, name, chain, expires_at, is_new)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ReloadReport, at, is_good, problem, applied, needs_restart,
+                                                certificates)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport, version, now, uptime_s, is_draining, engine,
                                                 engine_reason, crypto, sandbox, log_level, ntp_workers, ke_workers,
                                                 reference, listeners, rates, keys, certificates, last_reload)

@@ -63,12 +63,21 @@ struct CertificateReport {
   std::int64_t expires_at = 0;  // Unix time
 };
 
+// A certificate that a reload read again.
+struct ReadCertificateReport {
+  std::string name;
+  std::string chain;            // the file
+  std::int64_t expires_at = 0;  // Unix time
+  bool is_new = false;          // another one than before
+};
+
 struct ReloadReport {
   std::int64_t at = 0;  // Unix time; 0: not since start
   bool is_good = true;
-  std::string problem;                     // why nothing was changed
-  std::vector<std::string> applied;        // keys of the configuration
-  std::vector<std::string> needs_restart;  // the same
+  std::string problem;                              // why nothing was changed
+  std::vector<std::string> applied;                 // keys of the configuration
+  std::vector<std::string> needs_restart;           // the same
+  std::vector<ReadCertificateReport> certificates;  // all that are in force now
 };
 
 struct StatusReport {

@@ -123,7 +123,12 @@ Expected<FileDescriptor, std::string> ConnectControlSocket(const std::string& pa
   if (!address) return Unexpected(fmt::format("{} is too long for the name of a socket", path));
   FileDescriptor fd = NewSocket();
   if (fd.get() >= 0 && Connect(fd, *address) == 0) return fd;
-  switch (errno) {
+  const int error = errno;
+  struct stat status {};
+  if (error == ECONNREFUSED && lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode)) {
+    return Unexpected(fmt::format("{} is no socket; --socket names that of ntsd", path));
+  }
+  switch (error) {
     case ENOENT:
       return Unexpected(fmt::format("there is no {}: is ntsd running? --socket names another one", path));
     case ECONNREFUSED:
@@ -131,7 +136,7 @@ Expected<FileDescriptor, std::string> ConnectControlSocket(const std::string& pa
     case EACCES:
       return Unexpected(fmt::format("{} is not for you: become root or a member of its group", path));
     default:
-      return Unexpected(fmt::format("cannot connect to {}: {}", path, ErrorText(errno)));
+      return Unexpected(fmt::format("cannot connect to {}: {}", path, ErrorText(error)));
   }
 }
 

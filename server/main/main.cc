@@ -2,10 +2,14 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "core/base/nearest_word.h"
+#include "server/config/check.h"
 #include "server/config/files.h"
 #include "server/config/load.h"
 #include "server/config/print.h"
@@ -15,6 +19,7 @@
 namespace {
 
 constexpr char kDefaultConfig[] = "/etc/ntsd/ntsd.toml";
+constexpr std::array<std::string_view, 5> kOptions = {"--config", "--check", "--set", "--version", "--help"};
 constexpr int kExitEnvironment = 1;
 constexpr int kExitConfiguration = 2;
 
@@ -23,8 +28,8 @@ struct CommandLine {
   bool check = false;
 };
 
-void PrintErrors(const std::vector<ntsd::ConfigError>& errors) {
-  for (const ntsd::ConfigError& error : errors) std::fprintf(stderr, "ntsd: %s\n", error.ToString().c_str());
+void PrintErrors(const std::vector<ntsd::ConfigError>& errors, const char* kind = "") {
+  for (const ntsd::ConfigError& error : errors) std::fprintf(stderr, "ntsd: %s%s\n", kind, error.ToString().c_str());
 }
 
 // `--check`: everything that is wrong, or the configuration in force.
@@ -32,6 +37,7 @@ int Check(const ntsd::LoadedConfig& loaded) {
   const std::vector<ntsd::ConfigError> errors = ntsd::CheckFiles(loaded.config, loaded.origins);
   std::fputs(ntsd::ConfigToToml(loaded.config).c_str(), stdout);
   PrintErrors(errors);
+  PrintErrors(ntsd::WarnOfConfig(loaded.config, loaded.origins), "warning: ");
   return errors.empty() ? 0 : kExitConfiguration;
 }
 
@@ -44,10 +50,13 @@ void BlockSignals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
-int Serve(const CommandLine& command_line, ntsd::Config config) {
+int Serve(const CommandLine& command_line, ntsd::LoadedConfig loaded) {
   BlockSignals();
-  ntsd::Log log(config.log.level, config.log.format);
-  ntsd::Service service(command_line.source, std::move(config), log);
+  ntsd::Log log(loaded.config.log.level, loaded.config.log.format);
+  for (const ntsd::ConfigError& warning : ntsd::WarnOfConfig(loaded.config, loaded.origins)) {
+    log.Warning(warning.ToString());
+  }
+  ntsd::Service service(command_line.source, std::move(loaded.config), log);
   const std::string complaint = service.SetUp();
   if (!complaint.empty()) {
     log.Error(complaint);
@@ -67,6 +76,10 @@ int main(int argc, char** argv) {
   app.add_option("--set", command_line.source.overrides, "Override a key: table.key=value")->allow_extra_args(false);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError&) {
+    const std::string problem = ntsd::ExplainUnknownWord("option", app.remaining().front(), kOptions);
+    std::fprintf(stderr, "ntsd: %s\n", problem.c_str());
+    return kExitConfiguration;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitConfiguration;
   }
@@ -77,5 +90,5 @@ int main(int argc, char** argv) {
     return is_text ? kExitConfiguration : kExitEnvironment;
   }
   if (command_line.check) return Check(*loaded);
-  return Serve(command_line, std::move(loaded->config));
+  return Serve(command_line, std::move(*loaded));
 }

@@ -1,12 +1,15 @@
 // Service, the part that applies a changed configuration to what runs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "server/config/changes.h"
 #include "server/main/confinement.h"
+#include "server/main/report.h"
 #include "server/main/service.h"
 #include "server/main/settings.h"
+#include "server/main/summary.h"
 
 namespace ntsd {
 namespace {
@@ -15,6 +18,17 @@ std::string JoinErrors(const std::vector<ConfigError>& errors) {
   std::string text;
   for (const ConfigError& error : errors) text += (text.empty() ? "" : "; ") + error.ToString();
   return text;
+}
+
+void AddCertificates(const ke::TlsContext& before, const ke::TlsContext& now,
+                     std::vector<ReadCertificateReport>& reports) {
+  for (const ke::CertificateInfo& certificate : now.certificates()) {
+    const auto& old = before.certificates();
+    reports.push_back({.name = CertificateName(certificate),
+                       .chain = certificate.chain,
+                       .expires_at = UnixSeconds(certificate.not_after),
+                       .is_new = std::find(old.begin(), old.end(), certificate) == old.end()});
+  }
 }
 
 }  // namespace
@@ -30,12 +44,18 @@ ReloadReport Service::Reload() {
   } else {
     report = ReloadFrom(loaded->config);
   }
-  report.at = std::chrono::duration_cast<std::chrono::seconds>(clock_.Now().time_since_epoch()).count();
+  report.at = UnixSeconds(clock_.Now());
   ++(report.is_good ? reloads_good_ : reloads_bad_);
   last_reload_ = report;
   if (report.is_good) {
+    std::vector<std::string> certificates;
+    for (const ReadCertificateReport& certificate : report.certificates) {
+      certificates.push_back(CertificateText(certificate.name, certificate.expires_at, report.at) +
+                             (certificate.is_new ? ", new" : ", as before"));
+    }
     log_.Info("reloaded", {{"applied", fmt::format("{}", fmt::join(report.applied, " "))},
-                           {"needs-restart", fmt::format("{}", fmt::join(report.needs_restart, " "))}});
+                           {"needs-restart", fmt::format("{}", fmt::join(report.needs_restart, " "))},
+                           {"certificates", fmt::format("{}", fmt::join(certificates, "; "))}});
   } else {
     log_.Error("reload refused, nothing has changed", {{"reason", report.problem}});
   }
@@ -72,6 +92,7 @@ ReloadReport Service::ReloadFrom(const Config& next) {
   ntp_guard_->Reload(std::move(*ntp_policy));
   ke_guard_->Reload(std::move(*ke_policy));
   for (std::size_t i = 0; i < policies.size(); ++i) {
+    const auto before = ke_server_->Context(i);
     // They were good a moment ago; should they have changed since, the old ones stay.
     if (!kept[i].certificates) {
       const std::string problem = certificate_keepers_[i]->Reload(CertificatePairs(merged.ke[i]));
@@ -79,6 +100,7 @@ ReloadReport Service::ReloadFrom(const Config& next) {
     }
     ke_settings_[i].policy = policies[i];
     ke_server_->Use(i, std::move(policies[i]));
+    AddCertificates(*before, *ke_server_->Context(i), report.certificates);
   }
   log_.SetLevel(merged.log.level);
   ConfigChanges changes = CompareConfigs(config_, next);

@@ -13,9 +13,6 @@ namespace ntsd {
 namespace {
 
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-std::int64_t UnixSeconds(UnixTime time) {
-  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
-}
 
 std::string StateName(KeyState state) {
   switch (state) {
@@ -79,14 +76,14 @@ std::vector<LabelledCount> Responses(const Service::View& view) {
   return responses;
 }
 
-std::vector<LabelledCount> Dropped(const Service::View& view) {
-  std::vector<LabelledCount> dropped;
+std::vector<LabelledCount> ReasonsOf(const Service::View& view, Action action) {
+  std::vector<LabelledCount> counts;
   for (std::size_t i = 0; i < kReasonCount; ++i) {
     const auto reason = static_cast<Reason>(i);
-    if (ActionOf(reason) != Action::kDrop) continue;
-    dropped.push_back({std::string(ReasonName(reason)), ReasonSum(view, reason)});
+    if (ActionOf(reason) != action) continue;
+    counts.push_back({std::string(ReasonName(reason)), ReasonSum(view, reason)});
   }
-  return dropped;
+  return counts;
 }
 
 std::vector<LabelledCount> CookieAges(const Service::View& view) {
@@ -181,10 +178,6 @@ std::vector<ke::CertificateInfo> Certificates(const Service::View& view) {
   return certificates;
 }
 
-std::string CertificateName(const ke::CertificateInfo& certificate) {
-  return certificate.names.empty() ? certificate.subject : certificate.names.front();
-}
-
 // "GPS" when all octets are letters, digits or padding, else an address (RFC 5905 §7.3).
 std::string ReferenceIdText(std::uint32_t id, std::uint8_t stratum) {
   std::string text;
@@ -266,13 +259,22 @@ HealthItem CheckKeys(const Service::View& view) {
 
 }  // namespace
 
+std::int64_t UnixSeconds(UnixTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+std::string CertificateName(const ke::CertificateInfo& certificate) {
+  return certificate.names.empty() ? certificate.subject : certificate.names.front();
+}
+
 MetricsSnapshot TakeSnapshot(const Service::View& view) {
   MetricsSnapshot snapshot;
   snapshot.build = {.version = NTSD_VERSION, .engine = view.engine};
   if (!view.workers.empty()) {
     snapshot.ntp = MetricsSnapshot::Ntp{.requests = Requests(view),
                                         .responses = Responses(view),
-                                        .dropped = Dropped(view),
+                                        .naks = ReasonsOf(view, Action::kNak),
+                                        .dropped = ReasonsOf(view, Action::kDrop),
                                         .cookies_opened = CookieAges(view),
                                         .service_s = ServiceTimes(view),
                                         .octets = {{"in", OctetsOf(view, ResponderCounters::kOctetsIn)},

@@ -18,4 +18,8 @@ KeysReport MakeKeysReport(const KeyStatus& status);
 // Clock, keys, certificates, workers: fit to serve, and if not, why.
 Health CheckHealth(const Service::View& view);
 
+// By which reports call a certificate: its first name.
+std::string CertificateName(const ke::CertificateInfo& certificate);
+std::int64_t UnixSeconds(UnixTime time);
+
 }  // namespace ntsd

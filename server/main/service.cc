@@ -15,6 +15,7 @@
 #include "server/main/privileges.h"
 #include "server/main/report.h"
 #include "server/main/settings.h"
+#include "server/main/summary.h"
 #include "server/udp/mmsg_port.h"
 #include "server/udp/uring_port.h"
 
@@ -89,7 +90,11 @@ std::string Service::SetUp() {
     std::string complaint = (this->*step)();
     if (!complaint.empty()) return complaint;
   }
-  LogSummary();
+  const View view = Look();
+  log_.Info("ntsd " NTSD_VERSION " is serving", StartSummary(MakeStatus(view), view.config));
+  for (const std::string& missing : sandbox_.missing()) {
+    log_.Warning("a part of the sandbox is missing", {{"part", missing}});
+  }
   return {};
 }
 
@@ -285,32 +290,6 @@ std::string Service::StartThreads() {
   if (metrics_) metrics_->Start();
   if (control_) control_->Start();
   return {};
-}
-
-// The one summary of a start.
-void Service::LogSummary() {
-  log_.Info("ntsd " NTSD_VERSION " is serving",
-            {{"engine", engine_},
-             {"engine-reason", engine_reason_},
-             {"crypto", std::string(aead_->Name())},
-             {"sandbox", confinement_},
-             {"ntp-workers", std::to_string(workers_.size())},
-             {"ke-workers", std::to_string(ke_server_ ? placement_.ke_count : 0)},
-             {"reference", std::string(ToString(ReferenceSettingsOf(config_).kind))},
-             {"ntp-rate-limit", config_.limits.ntp.rate > 0 ? fmt::format("{}/s", config_.limits.ntp.rate) : "off"}});
-  for (const std::string& missing : sandbox_.missing())
-    log_.Warning("a part of the sandbox is missing", {{"part", missing}});
-  for (const NtpListener& listener : listeners_.ntp) log_.Info("listening", {{"ntp", listener.address.ToString()}});
-  for (const KeListener& listener : listeners_.ke) log_.Info("listening", {{"nts-ke", listener.address.ToString()}});
-  for (std::size_t i = 0; i < certificate_keepers_.size(); ++i) {
-    for (const ke::CertificateInfo& certificate : ke_server_->Context(i)->certificates()) {
-      const auto days =
-          std::chrono::duration_cast<std::chrono::hours>(certificate.not_after - clock_.Now()).count() / 24;
-      log_.Info("certificate", {{"name", certificate.names.empty() ? certificate.subject : certificate.names.front()},
-                                {"key", certificate.key_type},
-                                {"days-left", std::to_string(days)}});
-    }
-  }
 }
 
 int Service::Run() {

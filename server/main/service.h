@@ -80,7 +80,6 @@ class Service {
   void MakeKeServer();
   std::string StartThreads();
   std::string CloseSandbox();
-  void LogSummary();
 
   ReloadReport ReloadFrom(const Config& next);
   void Housekeep();

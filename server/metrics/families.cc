@@ -57,6 +57,8 @@ void AddNtp(Families& families, const MetricsSnapshot::Ntp& ntp) {
   }
   families.Add(MetricKind::kCounter, "ntp_requests_total", "NTP requests that were understood.", std::move(requests));
   families.Counters("ntp_responses_total", "NTP answers sent.", "kind", ntp.responses);
+  families.Counters("ntp_naks_total", "NTS requests that were told to get new cookies, by the reason.", "reason",
+                    ntp.naks);
   families.Counters("ntp_dropped_total", "Datagrams that got no answer, by the reason.", "reason", ntp.dropped);
   families.Counters("ntp_cookies_opened_total", "Cookies that clients sent, by the age of the key that they name.",
                     "key_age", ntp.cookies_opened);

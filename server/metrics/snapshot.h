@@ -41,6 +41,7 @@ struct MetricsSnapshot {
   struct Ntp {
     std::vector<NtpRequests> requests;
     std::vector<LabelledCount> responses;       // "plain", "nts", "nak", "rate", "deny"
+    std::vector<LabelledCount> naks;            // by reason
     std::vector<LabelledCount> dropped;         // by reason
     std::vector<LabelledCount> cookies_opened;  // by age of their key: "future", "current", "1", …, "unknown"
     HistogramSnapshot service_s;                // receive to send

@@ -1,12 +1,17 @@
 #include "server/ntsctl/command_line.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <sstream>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "core/base/nearest_word.h"
 #include "core/keys/key_text.h"
 
 namespace ntsd {
@@ -72,7 +77,7 @@ class Parser {
       std::ostringstream err;
       const int status = app_.exit(error, out, err);
       if (status == 0) return Unexpected(CommandLineEnd{0, out.str()});
-      return Unexpected(CommandLineEnd{2, "ntsctl: " + err.str()});
+      return Unexpected(CommandLineEnd{2, Complaint(error)});
     }
     if (top_->parsed()) {
       return CommandLine{typed_.wants_json, TopTask{typed_.socket, MillisecondsOf(typed_.interval_s), typed_.looks}};
@@ -84,6 +89,36 @@ class Parser {
   }
 
  private:
+  // What is wrong, in the words of the command that was meant, and where its help is.
+  std::string Complaint(const CLI::ParseError& error) const {
+    std::string words = "ntsctl";
+    const CLI::App* app = &app_;
+    while (!app->get_subcommands().empty()) {
+      app = app->get_subcommands().front();
+      words += " " + app->get_name();
+    }
+    const std::vector<std::string> unknown = app_.remaining(true);
+    const std::string problem = unknown.empty() ? error.what() : ExplainUnknown(*app, unknown.front());
+    return fmt::format("{}: {}\n`{} --help` says what there is\n", words, problem, words);
+  }
+
+  std::string ExplainUnknown(const CLI::App& app, const std::string& word) const {
+    std::vector<std::string_view> known;
+    std::vector<std::string> options;
+    if (word.starts_with('-')) {
+      for (const CLI::App* one = &app; one != nullptr; one = one->get_parent()) {
+        for (const CLI::Option* option : one->get_options()) {
+          if (option->nonpositional()) options.push_back(option->get_name());
+        }
+      }
+      known.assign(options.begin(), options.end());
+      return ExplainUnknownWord("option", word.substr(0, word.find('=')), known);
+    }
+    for (const CLI::App* one : app.get_subcommands({})) known.push_back(one->get_name());
+    if (known.empty()) return "nothing is expected after it, got " + word;
+    return ExplainUnknownWord("command", word, known);
+  }
+
   CLI::App* AddControl(CLI::App& parent, const char* name, ControlCommand command, const char* help) {
     CLI::App* const app = parent.add_subcommand(name, help);
     words_.push_back({app, command});

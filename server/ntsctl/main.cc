@@ -30,10 +30,13 @@ constexpr char kClearScreen[] = "\x1b[H\x1b[J";
 struct Outcome {
   std::string text;
   std::string problem;
+  std::string note;  // beside a success: for standard error
   int exit_status = kGood;
 };
 
-Outcome Failure(std::string problem) { return {"", std::move(problem), kBad}; }
+Outcome Failure(std::string problem) {
+  return {.text = "", .problem = std::move(problem), .note = "", .exit_status = kBad};
+}
 
 // https://no-color.org is the custom.
 Palette PaletteForOutput() {
@@ -55,7 +58,7 @@ Outcome WriteExport(const std::string& line, const std::string& file) {
     const std::string problem = WriteKeyFile(file, keys.text);
     if (!problem.empty()) return Failure(problem);
     Outcome outcome;
-    if (!keys.note.empty()) outcome.problem = "note: " + keys.note;
+    outcome.note = keys.note;
     if (file != "-")
       outcome.text = fmt::format("keys written to {}; it is as secret as the server's own key file\n", file);
     return outcome;
@@ -63,23 +66,19 @@ Outcome WriteExport(const std::string& line, const std::string& file) {
 }
 
 Outcome ShowReply(const ControlTask& task, const std::string& line, const Palette& palette) {
-  const auto keys = [](const KeysReport& report) { return Outcome{KeysText(report), "", kGood}; };
-  const auto done = [](const Done& report) {
-    return Outcome{report.note.empty() ? "" : report.note + "\n", "", kGood};
-  };
+  const auto keys = [](const KeysReport& report) { return Outcome{.text = KeysText(report)}; };
+  const auto done = [](const Done& report) { return Outcome{.text = report.note.empty() ? "" : report.note + "\n"}; };
   switch (task.request.command) {
     case ControlCommand::kStatus:
-      return Show<StatusReport>(line, [&](const auto& status) {
-        return Outcome{StatusText(status, palette), "", kGood};
-      });
+      return Show<StatusReport>(line, [&](const auto& status) { return Outcome{.text = StatusText(status, palette)}; });
     case ControlCommand::kStats:
-      return Show<StatsReport>(line, [](const auto& stats) { return Outcome{StatsText(stats), "", kGood}; });
+      return Show<StatsReport>(line, [](const auto& stats) { return Outcome{.text = StatsText(stats)}; });
     case ControlCommand::kCheck:
       return Show<Health>(line, [&](const Health& health) {
-        return Outcome{HealthText(health, palette), "", health.IsFit() ? kGood : kBad};
+        return Outcome{.text = HealthText(health, palette), .exit_status = health.IsFit() ? kGood : kBad};
       });
     case ControlCommand::kClients:
-      return Show<ClientsReport>(line, [](const auto& clients) { return Outcome{ClientsText(clients), "", kGood}; });
+      return Show<ClientsReport>(line, [](const auto& clients) { return Outcome{.text = ClientsText(clients)}; });
     case ControlCommand::kKeys:
     case ControlCommand::kKeysRotate:
     case ControlCommand::kKeysRevoke:
@@ -89,7 +88,7 @@ Outcome ShowReply(const ControlTask& task, const std::string& line, const Palett
       return WriteExport(line, task.file);
     case ControlCommand::kReload:
       return Show<ReloadReport>(line, [&](const ReloadReport& reload) {
-        return Outcome{ReloadText(reload, palette), "", reload.is_good ? kGood : kBad};
+        return Outcome{.text = ReloadText(reload, palette), .exit_status = reload.is_good ? kGood : kBad};
       });
     case ControlCommand::kDrain:
     case ControlCommand::kLogLevel:
@@ -107,9 +106,13 @@ Outcome RunControl(ControlTask& task, bool wants_json) {
   const Expected<std::string, std::string> line = AskServer(task.socket, task.request);
   if (!line) return Failure(line.error());
   Outcome outcome = ShowReply(task, *line, PaletteForOutput());
-  // Exported keys go to their file in either case, and nowhere else.
-  const bool is_export = task.request.command == ControlCommand::kKeysExport;
-  if (wants_json && !is_export) outcome.text = IndentJson(*line) + "\n";
+  if (!wants_json) return outcome;
+  if (task.request.command != ControlCommand::kKeysExport) {
+    outcome.text = IndentJson(*line) + "\n";
+  } else if (task.file != "-" && outcome.exit_status == kGood) {
+    // Exported keys go to their file in either case, and nowhere else.
+    outcome.text = IndentJson(FormatControlReply(Done{std::exchange(outcome.note, "")})) + "\n";
+  }
   return outcome;
 }
 
@@ -140,8 +143,9 @@ Outcome RunTop(const TopTask& task, bool wants_json) {
 
 Outcome Run(const QuerySettings& settings, bool wants_json) {
   const QueryReport report = RunQuery(settings);
-  return {wants_json ? QueryJson(report) + "\n" : QueryText(report, PaletteForOutput()), report.problem,
-          report.IsGood() ? kGood : kBad};
+  return {.text = wants_json ? QueryJson(report) + "\n" : QueryText(report, PaletteForOutput()),
+          .problem = report.problem,
+          .exit_status = report.IsGood() ? kGood : kBad};
 }
 
 int Main(int argument_count, const char* const* arguments) {
@@ -158,8 +162,13 @@ int Main(int argument_count, const char* const* arguments) {
   } else {
     outcome = Run(std::get<QuerySettings>(command->task), command->wants_json);
   }
+  // Who reads JSON finds in it what went wrong before there was an answer, too.
+  if (command->wants_json && outcome.text.empty() && outcome.exit_status != kGood) {
+    outcome.text = IndentJson(FormatControlError(outcome.problem)) + "\n";
+  }
   std::fputs(outcome.text.c_str(), stdout);
   if (!outcome.problem.empty()) std::fprintf(stderr, "ntsctl: %s\n", outcome.problem.c_str());
+  if (!outcome.note.empty()) std::fprintf(stderr, "ntsctl: note: %s\n", outcome.note.c_str());
   // A full disk or a closed pipe must not look like success.
   return std::fflush(stdout) == 0 ? outcome.exit_status : kBad;
 }

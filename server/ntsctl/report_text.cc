@@ -172,6 +172,11 @@ std::string ReloadText(const ReloadReport& reload, const Palette& palette) {
                          ? "the configuration is as it was; certificates, tokens and keys were read again\n"
                          : "";
   if (!reload.applied.empty()) text += fmt::format("in force: {}\n", fmt::join(reload.applied, ", "));
+  for (const ReadCertificateReport& certificate : reload.certificates) {
+    text += fmt::format("certificate {} ends {} ({}), {}\n", Printable(certificate.name),
+                        FormatDate(certificate.expires_at), FormatDays(certificate.expires_at, reload.at),
+                        certificate.is_new ? "new" : "as before");
+  }
   if (!reload.needs_restart.empty()) {
     text += palette.Bad("needs a restart:") + fmt::format(" {}\n", fmt::join(reload.needs_restart, ", "));
   }

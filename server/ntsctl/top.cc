@@ -124,6 +124,7 @@ std::string TopText(const StatsReport& before, const StatsReport& after, double 
     text += Section(changes, "NTP requests", "ntsd_ntp_requests_total", palette);
     text += Section(changes, "NTP answers", "ntsd_ntp_responses_total", palette);
     text += Times(changes, "from arrival to answer", "ntsd_ntp_service_seconds");
+    text += Section(changes, "NTS without a good cookie", "ntsd_ntp_naks_total", palette);
     text += Section(changes, "NTP without an answer", "ntsd_ntp_dropped_total", palette);
     const double drops = changes.SumOf("ntsd_ntp_socket_drops_total");
     if (drops > 0) text += palette.Bad(fmt::format("  {:<32} {:>12.1f}\n", "dropped by the kernel", drops));

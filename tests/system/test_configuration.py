@@ -2,6 +2,7 @@
 
 import pytest
 
+from lab.paths import ROOT
 from lab.process import run
 
 # A text of the sound configuration, what stands there instead, the key that the message must name, and words of what was expected.
@@ -88,6 +89,51 @@ def test_check_prints_the_effective_configuration_which_is_itself_sound(ntsd):
     again = start(server, "--check")
     assert again.returncode == 0, again.stderr
     assert again.stdout == done.stdout
+
+
+def test_warns_of_a_worker_count_in_quotes_in_one_line(ntsd):
+    server = ntsd(set_values=['workers.ntp="0"'])
+    done = start(server, "--check")
+    assert done.returncode == 0
+    (warning,) = done.stderr.splitlines()
+    assert "workers.ntp" in warning and "the list of one CPU, number 0" in warning
+    server.start()
+    assert server.output().count("the list of one CPU") == 1
+
+
+def test_secrets_are_never_printed(ntsd):
+    """--check names files with secrets; what is in them appears nowhere, not even when they are broken."""
+    server = ntsd().start()
+    assert server.stop() == 0
+    secret = "s3cr3t-t0ken-of-a-p00l"
+    tokens = server.folder / "tokens"
+    tokens.write_text(secret + "\n")
+    server.config.write_text(server.config.read_text().replace("[keys]", f'pool-tokens = "{tokens}"\n[keys]', 1))
+    keys = [word for word in server.keys.read_text().split() if len(word) >= 32]
+    assert keys
+    said = [start(server, "--check")]
+    server.keys.write_text(server.keys.read_text() + "broken\n")
+    said.append(start(server))
+    assert said[0].returncode == 0 and said[1].returncode == 1
+    for done in said:
+        for word in [secret, *keys, "PRIVATE KEY"]:
+            assert word not in done.stdout + done.stderr
+
+
+def test_unknown_options_are_named_with_what_was_meant(ntsd):
+    done = start(ntsd(), "--chek")
+    assert done.returncode == 2 and done.stderr == "ntsd: there is no option --chek; did you mean --check?\n"
+
+
+def test_the_configuration_for_kubernetes_is_good(ntsd, certificate):
+    server = ntsd()
+    text = (ROOT / "deploy/kubernetes/ntsd.yaml").read_text()
+    lines = text[text.index("ntsd.toml: |\n") + len("ntsd.toml: |\n"):text.index("\n---")].splitlines()
+    server.config.write_text("\n".join(line.removeprefix("    ") for line in lines))
+    chain, key = certificate
+    server.set_values = [f'ke[0].certificates=[{{ chain = "{chain}", key = "{key}" }}]', f"keys.file={server.keys}", "process.user="]
+    done = start(server, "--check")
+    assert done.returncode == 0, done.stderr
 
 
 def test_version_is_told_without_a_configuration(ntsd):

@@ -1,5 +1,6 @@
 """What keeps ntsd from starting gets one clear line and exit status 1."""
 
+import json
 import os
 import shutil
 import socket
@@ -11,6 +12,27 @@ from lab.namespaces import Net
 from lab.ntsd import KE_PORT, METRICS, NTP_PORT
 from lab.process import run
 from lab.users import other_users_exist
+
+
+def test_a_start_is_summed_up_in_one_record(net, ntsd):
+    server = ntsd(set_values=["log.format=json", "limits.ntp.rate=2"]).start()
+    records = [json.loads(line) for line in server.output().splitlines()]
+    (summary,) = [record for record in records if record["message"].endswith("is serving")]
+    assert summary["level"] == "info" and summary["version"] and summary["engine"] in ("io_uring", "mmsg") and summary["crypto"]
+    assert f"ntp 0.0.0.0:{NTP_PORT}" in summary["listeners"] and f"nts-ke [::]:{KE_PORT}" in summary["listeners"]
+    assert summary["certificates"].startswith("ntsd.test until 20") and summary["reference"] == "local, stratum 10"
+    assert summary["ntp-limit"].startswith("2/s after 64") and summary["ke-limit"] == "off"
+    # What clients do is counted, never logged.
+    before = server.output()
+    for version in (0, 3, 4, 7):
+        ntp_packet.ask(net.client, Net.SERVER_V4[0], NTP_PORT, ntp_packet.request(version=version), b"\x23" * 60)
+    with net.client, socket.create_connection((Net.SERVER_V4[0], KE_PORT), timeout=5) as stranger:
+        stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        while stranger.recv(4096):
+            pass
+    assert server.output() == before
+    server.restart()
+    assert server.output().count("is serving") == 2
 
 
 def assert_refused(server, *words):

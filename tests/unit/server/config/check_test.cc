@@ -138,5 +138,22 @@ TEST(CheckConfig, WantsBucketsThatRefillInTime) {
   EXPECT_THAT(Complaints("[[ntp]]\n[limits.ntp]\nrate = 0.01\nburst = 6000\n"), IsEmpty());
 }
 
+TEST(WarnOfConfig, SaysThatANumberInQuotesIsOneCpu) {
+  const auto warnings = [](const std::string& text) {
+    const LoadResult loaded = ::ntsd::testing::Parse("[[ntp]]\n[workers]\n" + text);
+    std::vector<std::string> lines;
+    for (const ConfigError& warning : WarnOfConfig(loaded->config, loaded->origins))
+      lines.push_back(warning.ToString());
+    return lines;
+  };
+  EXPECT_THAT(warnings("ntp = \"1\"\n"),
+              ElementsAre("ntsd.toml:3:7: workers.ntp: \"1\" in quotes is the list of one CPU, number 1: one pinned "
+                          "worker; for 1 worker write ntp = 1"));
+  EXPECT_THAT(warnings("ke = \"4\"\n"), ElementsAre(HasSubstr("for 4 workers write ke = 4")));
+  EXPECT_THAT(warnings("ntp = \"0\"\n"), ElementsAre(HasSubstr("number 0: one pinned worker")));
+  EXPECT_THAT(warnings("ntp = 1\nke = \"0-1\"\n"), IsEmpty());
+  EXPECT_THAT(warnings("ntp = \"auto\"\n"), IsEmpty());
+}
+
 }  // namespace
 }  // namespace ntsd

@@ -9,6 +9,7 @@
 #include "core/keys/key_text.h"
 #include "core/keys/rotation.h"
 #include "tests/support/fakes.h"
+#include "tests/support/json_names.h"
 #include "tests/unit/server/control/fake_service.h"
 
 namespace ntsd {
@@ -16,7 +17,9 @@ namespace {
 
 using ::ntsd::testing::FakeRandom;
 using ::ntsd::testing::FakeService;
+using ::ntsd::testing::NamesNotInManual;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 std::vector<ControlRequest> AllRequests() {
   std::vector<ControlRequest> requests;
@@ -131,6 +134,25 @@ TEST(ControlReply, CarriesReports) {
   const auto reload = ParseControlReply<ReloadReport>(FormatControlReply(service.Reload()));
   ASSERT_TRUE(reload) << reload.error();
   EXPECT_EQ(reload->needs_restart, std::vector<std::string>{"workers.ntp"});
+}
+
+TEST(ControlReply, EveryNameIsInTheManual) {
+  FakeService service;
+  StatusReport status = service.Status();
+  status.listeners.emplace_back();
+  status.certificates.emplace_back();
+  status.last_reload.certificates.emplace_back();
+  for (const std::string& line :
+       {FormatControlReply(status), FormatControlReply(service.Stats()), FormatControlReply(service.Check()),
+        FormatControlReply(service.Clients(ClientOrder::kRate, 1)), FormatControlReply(service.Drain()),
+        FormatControlError("why not")}) {
+    EXPECT_THAT(NamesNotInManual(line, NTSD_SOURCE_FOLDER "/deploy/man/ntsctl.8"), IsEmpty()) << line;
+  }
+}
+
+TEST(ControlReply, KeyIdsAreWrittenAsKeysRevokeTakesThem) {
+  FakeService service;
+  EXPECT_THAT(FormatControlReply(service.Keys()), HasSubstr("\"id\":\"0000A1B2\""));
 }
 
 TEST(ControlReply, CarriesRefusals) {

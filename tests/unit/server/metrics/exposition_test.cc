@@ -22,9 +22,10 @@ std::string TextOf(const MetricsSnapshot& snapshot) { return ExpositionText(Metr
 
 // Dashboards and alarms of operators hang on these names.
 TEST(MetricFamilies, HaveTheNamesThatWerePromised) {
-  constexpr std::array<std::string_view, 30> kNames = {
+  constexpr std::array<std::string_view, 31> kNames = {
       "ntsd_ntp_requests_total",
       "ntsd_ntp_responses_total",
+      "ntsd_ntp_naks_total",
       "ntsd_ntp_dropped_total",
       "ntsd_ntp_cookies_opened_total",
       "ntsd_ntp_service_seconds",
@@ -73,6 +74,7 @@ TEST(ExpositionText, WritesLabelsAndValues) {
   EXPECT_THAT(text, HasSubstr("# TYPE ntsd_ntp_requests_total counter\n"));
   EXPECT_THAT(text,
               HasSubstr("ntsd_ntp_requests_total{listener=\"0.0.0.0:123\",version=\"4\",kind=\"nts\"} 12345678901\n"));
+  EXPECT_THAT(text, HasSubstr("ntsd_ntp_naks_total{reason=\"unknown_cookie_key\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("ntsd_ntp_dropped_total{reason=\"too_short\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("ntsd_key_ring_fingerprint{fingerprint=\"00112233aabbccdd\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("ntsd_build_info{version=\"0.1.0\",engine=\"io_uring\"} 1\n"));

@@ -12,6 +12,7 @@ inline MetricsSnapshot FullSnapshot() {
   snapshot.ntp = MetricsSnapshot::Ntp{};
   snapshot.ntp->requests = {{"0.0.0.0:123", 4, true, 12'345'678'901}, {"0.0.0.0:123", 3, false, 1}};
   snapshot.ntp->responses = {{"plain", 1}, {"nts", 2}};
+  snapshot.ntp->naks = {{"unknown_cookie_key", 2}};
   snapshot.ntp->dropped = {{"too_short", 3}};
   snapshot.ntp->cookies_opened = {{"current", 4}, {"1", 5}, {"unknown", 6}};
   snapshot.ntp->service_s = histogram;

@@ -114,8 +114,24 @@ TEST(CommandLine, RefusesMistakesWithStatus2) {
     const auto command = Parse(words);
     ASSERT_FALSE(command) << (words.empty() ? "" : words.back());
     EXPECT_EQ(command.error().exit_status, 2);
-    EXPECT_THAT(command.error().text, HasSubstr("ntsctl: "));
+    EXPECT_THAT(command.error().text, HasSubstr("ntsctl"));
   }
+}
+
+TEST(CommandLine, MistakesAreNamedWithWhatWasProbablyMeant) {
+  const auto complaint = [](const Words& words) {
+    const auto command = Parse(words);
+    return command ? "" : command.error().text.substr(0, command.error().text.find('\n'));
+  };
+  EXPECT_EQ(complaint({"statsu"}), "ntsctl: there is no command statsu; did you mean status?");
+  EXPECT_EQ(complaint({"--json", "relod"}), "ntsctl: there is no command relod; did you mean reload?");
+  EXPECT_THAT(complaint({"x"}), HasSubstr("ntsctl: there is no command x; there is status, stats, top"));
+  EXPECT_EQ(complaint({"keys", "rotat"}), "ntsctl keys: there is no command rotat; did you mean rotate?");
+  EXPECT_EQ(complaint({"status", "--jsn"}), "ntsctl status: there is no option --jsn; did you mean --json?");
+  EXPECT_EQ(complaint({"clients", "--srt=rate"}), "ntsctl clients: there is no option --srt; did you mean --sort?");
+  EXPECT_EQ(complaint({"check", "extra"}), "ntsctl check: nothing is expected after it, got extra");
+  EXPECT_EQ(complaint({"keys", "revoke"}), "ntsctl keys revoke: ID is required");
+  EXPECT_THAT(Parse({"query"}).error().text, HasSubstr("`ntsctl query --help`"));
 }
 
 TEST(CommandLine, HelpAndVersionAreNoMistakes) {

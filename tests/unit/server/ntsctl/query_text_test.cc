@@ -2,11 +2,14 @@
 #include <gtest/gtest.h>
 
 #include "server/ntsctl/query_report.h"
+#include "tests/support/json_names.h"
 
 namespace ntsd {
 namespace {
 
+using ::ntsd::testing::NamesNotInManual;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 constexpr std::int64_t kNow = 1'767'225'600;
@@ -108,6 +111,7 @@ TEST(QueryJson, CarriesTheSame) {
                             "\"ntp_port\": 11123", "\"offset_s\": 1.23e-05", "\"authenticated\": true"}) {
     EXPECT_THAT(json, HasSubstr(words));
   }
+  EXPECT_THAT(NamesNotInManual(json, NTSD_SOURCE_FOLDER "/deploy/man/ntsctl.8"), IsEmpty());
   QueryReport failed;
   failed.host = "x\xFF";  // not UTF-8
   failed.problem = "NTS-KE: no";

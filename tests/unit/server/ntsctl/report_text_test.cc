@@ -98,6 +98,12 @@ TEST(ReloadText, SaysWhatIsInForceAndWhatIsNot) {
             "in force: log.level\nneeds a restart: workers.ntp, ntp[1]\n");
   EXPECT_EQ(ReloadText({1, true, "", {}, {}}, Palette::None()),
             "the configuration is as it was; certificates, tokens and keys were read again\n");
+  EXPECT_EQ(
+      ReloadText({1, true, "", {"ke[0].certificates"}, {}, {{"a.example", "/a.pem", 86'401, true}}}, Palette::None()),
+      "in force: ke[0].certificates\ncertificate a.example ends 1970-01-02 00:00:01 UTC (in 1 day), new\n");
+  EXPECT_EQ(ReloadText({1, true, "", {}, {}, {{"a.example", "/a.pem", 86'401, false}}}, Palette::None()),
+            "the configuration is as it was; certificates, tokens and keys were read again\n"
+            "certificate a.example ends 1970-01-02 00:00:01 UTC (in 1 day), as before\n");
   EXPECT_EQ(ReloadText({1, false, "f:1:2: k: bad", {}, {}}, Palette::None()), "nothing was changed: f:1:2: k: bad\n");
 }
 
