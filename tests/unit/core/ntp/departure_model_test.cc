@@ -89,9 +89,9 @@ std::size_t SamplesOf(std::int64_t rate, bool is_preferred) {
 }
 
 TEST(SampleBudget, CostsOneInManyUnderLoadAndSomeASecondElse) {
-  EXPECT_NEAR(static_cast<double>(SamplesOf(300'000, false)), 3e6 / 128 + 320, 60);
-  EXPECT_NEAR(static_cast<double>(SamplesOf(1000, false)), 1e4 / 128 + 320, 40);
-  EXPECT_EQ(SamplesOf(10, false), 100U) << "few answers: all of them";
+  EXPECT_NEAR(static_cast<double>(SamplesOf(300'000, false)), 3e6 / 128 + 2560, 60);
+  EXPECT_NEAR(static_cast<double>(SamplesOf(1000, false)), 1e4 / 128 + 2560, 40);
+  EXPECT_EQ(SamplesOf(100, false), 1000U) << "few answers: all of them";
 }
 
 TEST(SampleBudget, KeepsSomeForThoseWhoWillAsk) {
