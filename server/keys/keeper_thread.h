@@ -1,8 +1,8 @@
 // The keeper's thread, and the way in which other threads ask it.
 //
 // Threads: Start() and Stop() by main; Ask() by any thread between them. Requests are done one after the other, by the
-// keeper's thread, so the keeper itself needs no lock.
-// Errors: a request that comes after Stop() gives nothing.
+// keeper's thread. Whoever only wants to know takes Status(), by any thread at any time: it does not wait for that
+// thread, which a slow disk may hold up. Errors: a request that comes after Stop() gives nothing.
 #pragma once
 
 #include <deque>
@@ -26,6 +26,7 @@ class KeeperThread {
   ~KeeperThread();
 
   KeyRing& ring() { return keeper_->ring(); }
+  KeyStatus Status() const { return keeper_->Status(); }
 
   void Start();
   // Finishes the request under way and joins. Requests that still wait are answered with nothing.

@@ -116,10 +116,15 @@ Duration KeyKeeper::Tick() {
   } else if (schedule_->IsDue(clock_.Monotonic())) {
     ReportTrouble(RotateOnTime());
   }
-  if (ring_->Reclaim() > 0) return kReclaimPause;
+  if (Reclaim() > 0) return kReclaimPause;
   if (source_->IsFollowed()) return kTickMax;
   const Duration until_due = schedule_->UntilDue(clock_.Monotonic());
   return std::min(kTickMax, until_due > Duration::zero() ? until_due : kRetryPause);
+}
+
+std::size_t KeyKeeper::Reclaim() {
+  const std::lock_guard lock(status_mutex_);
+  return ring_->Reclaim();
 }
 
 std::optional<KeyRequestError> KeyKeeper::RotateOnTime() {
@@ -183,6 +188,7 @@ void KeyKeeper::ReportTrouble(const std::optional<KeyRequestError>& error) {
   } else {
     log_(Severity::kInfo, fmt::format("{}: all is well again", source_->Name()));
   }
+  const std::lock_guard lock(status_mutex_);
   trouble_ = trouble;
 }
 
@@ -217,6 +223,7 @@ std::optional<KeyRequestError> KeyKeeper::Change(StoredRing next, const Rotation
 }
 
 void KeyKeeper::Publish(std::shared_ptr<const KeySet> set, StoredRing next, const RotationSchedule& schedule) {
+  const std::lock_guard lock(status_mutex_);
   if (ring_ == nullptr) {
     ring_ = std::make_unique<KeyRing>(std::move(set));
   } else {
@@ -293,6 +300,7 @@ std::optional<KeyRequestError> KeyKeeper::Reload() {
 }
 
 KeyStatus KeyKeeper::Status() const {
+  const std::lock_guard lock(status_mutex_);
   const std::shared_ptr<const KeySet> set = ring_->Current();
   KeyStatus status;
   status.source = source_->Name();

@@ -4,7 +4,7 @@
 // that cannot be stored does not happen. Keys rotate by a clock that never steps. A followed source is read again
 // whenever it changes; when it is no good, the keys in force stay, and the log says why.
 //
-// Threads: one (KeeperThread). The ring that it gives may be read by all.
+// Threads: one (KeeperThread), but Status(), by any. The ring that it gives may be read by all.
 // Errors: Open() and requests give values with one line for the operator; Tick() logs each new trouble once.
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -108,9 +109,11 @@ class KeyKeeper {
   // Does what is due: rotate, read what changed, wipe retired keys. Returns when to call again at the latest.
   Duration Tick();
 
+  // By any thread. Waits for no disk, however long another request does.
+  KeyStatus Status() const;
+
   // --- Requests of the operator ---
 
-  KeyStatus Status() const;
   // Gives the id of the key that seals from now on.
   Expected<KeyId, KeyRequestError> Rotate();
   Expected<KeyId, KeyRequestError> Revoke(KeyId id);
@@ -134,6 +137,7 @@ class KeyKeeper {
   std::optional<KeyRequestError> Change(StoredRing next, const RotationSchedule& schedule);
   // Puts it in force; the first time it makes the ring.
   void Publish(std::shared_ptr<const KeySet> set, StoredRing next, const RotationSchedule& schedule);
+  std::size_t Reclaim();
   std::optional<KeyRequestError> RotateOnTime();
   std::optional<KeyRequestError> Follow();
   // Whether a followed ring, which shares no key with the one in force, holds keys that were in force before that one.
@@ -149,12 +153,16 @@ class KeyKeeper {
   Random& random_;
   const LogSink log_;
 
-  std::unique_ptr<KeyRing> ring_;
-  StoredRing stored_;  // what the ring holds, with what only the store needs
-  std::optional<RotationSchedule> schedule_;
   std::uint64_t generation_ = 0;
   // Of the keys that a followed file held before all of them went at once.
   std::vector<KeyDigest> left_behind_;
+
+  // Guards what follows: the keeper's thread changes it under this mutex, never held while it waits for anything, and
+  // reads it without; Status() reads it under this mutex.
+  mutable std::mutex status_mutex_;
+  std::unique_ptr<KeyRing> ring_;  // of it: which set is in force, and which are retired
+  StoredRing stored_;              // what the ring holds, with what only the store needs
+  std::optional<RotationSchedule> schedule_;
   std::string trouble_;
 };
 

@@ -1,6 +1,6 @@
 // Where a ring comes from and is stored: a file of our own, a file that somebody else writes, a store that many share.
 //
-// Threads: all calls by the keeper's thread.
+// Threads: all calls by the keeper's thread, but IsFollowed() and Name(), which never change, by any.
 // Errors: values with one line for the operator, which names the place and what to do; never key material.
 #pragma once
 

@@ -17,12 +17,10 @@ std::uint64_t SumOf(const std::vector<LabelledCount>& counts) {
 
 // The answer of a request that changes the ring: the ring afterwards, or why it is as it was.
 template <typename Answer>
-Expected<KeysReport, std::string> AfterChange(KeeperThread& keeper, const std::optional<Answer>& answer) {
+Expected<KeysReport, std::string> AfterChange(const KeeperThread& keeper, const std::optional<Answer>& answer) {
   if (!answer) return Unexpected(std::string(kStopping));
   if (!*answer) return Unexpected(answer->error().text);
-  const auto status = keeper.Ask([](KeyKeeper& it) { return it.Status(); });
-  if (!status) return Unexpected(std::string(kStopping));
-  return MakeKeysReport(*status);
+  return MakeKeysReport(keeper.Status());
 }
 
 std::string ExportNote(const ExportedKeys& keys) {
@@ -57,10 +55,7 @@ ClientsReport Operator::Clients(ClientOrder order, std::size_t count) {
   return MakeClients(service_.Look(), order, count);
 }
 
-KeysReport Operator::Keys() {
-  const auto status = service_.Look().keeper.Ask([](KeyKeeper& keeper) { return keeper.Status(); });
-  return status ? MakeKeysReport(*status) : KeysReport{};
-}
+KeysReport Operator::Keys() { return MakeKeysReport(service_.Look().keeper.Status()); }
 
 Expected<KeysReport, std::string> Operator::RotateKeys() {
   KeeperThread& keeper = service_.Look().keeper;

@@ -28,10 +28,6 @@ std::string StateName(KeyState state) {
 
 std::string FingerprintText(std::uint64_t fingerprint) { return fmt::format("{:016x}", fingerprint); }
 
-std::optional<KeyStatus> AskKeys(const Service::View& view) {
-  return view.keeper.Ask([](KeyKeeper& keeper) { return keeper.Status(); });
-}
-
 template <typename Read>
 std::uint64_t SumWorkers(const Service::View& view, Read read) {
   std::uint64_t sum = 0;
@@ -249,12 +245,11 @@ HealthItem CheckClock(const Service::View& view) {
 }
 
 HealthItem CheckKeys(const Service::View& view) {
-  const auto status = AskKeys(view);
-  if (!status) return {.name = "keys", .is_fit = false, .detail = "the server is stopping"};
+  const KeyStatus status = view.keeper.Status();
   // Trouble does not make us unfit: the keys in force still open and seal.
   return {.name = "keys",
           .is_fit = true,
-          .detail = status->trouble.empty() ? fmt::format("{} keys", status->keys.size()) : status->trouble};
+          .detail = status.trouble.empty() ? fmt::format("{} keys", status.keys.size()) : status.trouble};
 }
 
 }  // namespace
@@ -298,14 +293,13 @@ MetricsSnapshot TakeSnapshot(const Service::View& view) {
   if (view.config.keys.source == KeySourceKind::kGenerate) {
     snapshot.key_rotation_interval_s = Seconds(view.config.keys.rotate_every);
   }
-  if (const auto keys = AskKeys(view)) {
-    snapshot.key_ring_fingerprint = FingerprintText(keys->fingerprint);
-    // Newest first, so the last past key is the oldest.
-    for (const KeyInfo& key : keys->keys) {
-      const std::string state = StateName(key.state);
-      if (!snapshot.key_age_s.empty() && snapshot.key_age_s.back().label == state) snapshot.key_age_s.pop_back();
-      snapshot.key_age_s.push_back({state, Seconds(key.age)});
-    }
+  const KeyStatus keys = view.keeper.Status();
+  snapshot.key_ring_fingerprint = FingerprintText(keys.fingerprint);
+  // Newest first, so the last past key is the oldest.
+  for (const KeyInfo& key : keys.keys) {
+    const std::string state = StateName(key.state);
+    if (!snapshot.key_age_s.empty() && snapshot.key_age_s.back().label == state) snapshot.key_age_s.pop_back();
+    snapshot.key_age_s.push_back({state, Seconds(key.age)});
   }
   for (const ke::CertificateInfo& certificate : Certificates(view)) {
     snapshot.certificate_expiry_s.push_back(
@@ -367,7 +361,7 @@ StatusReport MakeStatus(const Service::View& view) {
   status.ke_workers = static_cast<int>(view.ke_worker_count);
   status.reference = ReportReference(view);
   status.listeners = ReportListeners(view.config);
-  if (const auto keys = AskKeys(view)) status.keys = MakeKeysReport(*keys);
+  status.keys = MakeKeysReport(view.keeper.Status());
   for (const ke::CertificateInfo& certificate : Certificates(view)) {
     status.certificates.push_back({.name = CertificateName(certificate),
                                    .chain = certificate.chain,

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <thread>
 
 #include "server/keys/file_key_source.h"
@@ -55,8 +56,7 @@ TEST_F(KeeperThreadTest, AnswersManyThreadsWhileWorkersRead) {
       for (int j = 0; j < 10; ++j) {
         const auto answer = thread->Ask([](KeyKeeper& keeper) { return keeper.Rotate(); });
         if (answer && *answer) rotated.fetch_add(1);
-        const auto status = thread->Ask([](KeyKeeper& keeper) { return keeper.Status(); });
-        EXPECT_TRUE(status);
+        EXPECT_FALSE(thread->Status().keys.empty());
       }
     });
   }
@@ -65,7 +65,7 @@ TEST_F(KeeperThreadTest, AnswersManyThreadsWhileWorkersRead) {
   worker.join();
   EXPECT_EQ(rotated.load(), 30);
   EXPECT_EQ(unknown_current.load(), 0);
-  EXPECT_EQ(thread->Ask([](KeyKeeper& keeper) { return keeper.Status().generation; }), 31U);
+  EXPECT_EQ(thread->Status().generation, 31U);
   // Nobody pins any more, and nobody asks: retired sets go by themselves, and the last answer said so or the next does.
   thread->Stop();
 }
@@ -79,6 +79,50 @@ TEST_F(KeeperThreadTest, AnswersNothingBeforeStartAndAfterStop) {
   thread->Stop();
   EXPECT_EQ(ask(), std::nullopt);
   thread->Stop();
+}
+
+// A disk that takes its time once Hang() was called, until Release().
+class SlowDisk : public SystemFileOperations {
+ public:
+  ~SlowDisk() override { Release(); }
+  void Hang() { hangs_ = true; }
+  // True once a sync has begun that does not end.
+  bool WaitUntilItHangs() {
+    return begun_.get_future().wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+  }
+  void Release() {
+    if (!std::exchange(is_released_, true)) released_.set_value();
+  }
+
+  int Sync(int fd) override {
+    if (hangs_.exchange(false)) {
+      begun_.set_value();
+      released_.get_future().wait();
+    }
+    return SystemFileOperations::Sync(fd);
+  }
+
+ private:
+  std::atomic<bool> hangs_{false};
+  bool is_released_ = false;
+  std::promise<void> begun_;
+  std::promise<void> released_;
+};
+
+TEST_F(KeeperThreadTest, TellsItsStatusWhileTheDiskHangs) {
+  SlowDisk disk;
+  const auto thread = Make(std::move(*OwnKeyFile::Open(path_, disk)));
+  thread->Start();
+  disk.Hang();
+  auto rotated =
+      std::async(std::launch::async, [&] { return thread->Ask([](KeyKeeper& keeper) { return keeper.Rotate(); }); });
+  ASSERT_TRUE(disk.WaitUntilItHangs());
+  auto status = std::async(std::launch::async, [&] { return thread->Status(); });
+  EXPECT_EQ(status.wait_for(std::chrono::seconds(5)), std::future_status::ready);
+  disk.Release();
+  EXPECT_EQ(status.get().generation, 1U) << "what is not stored is not in force";
+  ASSERT_TRUE(rotated.get());
+  EXPECT_EQ(thread->Status().generation, 2U);
 }
 
 TEST_F(KeeperThreadTest, StopsAtOnceThoughNothingIsDueForHours) {
