@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <time.h>
 
 #include <algorithm>
 #include <future>
@@ -41,16 +40,6 @@ std::uint64_t UdpWorker::Ping() {
   const std::uint64_t number = pings_.fetch_add(1, std::memory_order_acq_rel) + 1;
   port_->Wake();
   return number;
-}
-
-Duration UdpWorker::CpuTime() const {
-  clockid_t clock;
-  timespec time{};
-  if (!thread_.joinable() || pthread_getcpuclockid(const_cast<std::thread&>(thread_).native_handle(), &clock) != 0 ||
-      clock_gettime(clock, &time) != 0) {
-    return Duration::zero();
-  }
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 void UdpWorker::Run(std::function<void(std::string)> on_begin) {

@@ -40,8 +40,6 @@ class UdpWorker {
   const Guard::Worker* guard() const { return responder_->guard(); }
   const Counters<kPortEventCount>& port_counters() const { return port_->counters(); }
   std::optional<unsigned> cpu() const { return cpu_; }
-  // CPU time of the thread so far; zero before Start().
-  Duration CpuTime() const;
 
  private:
   void Run(std::function<void(std::string)> on_begin);
