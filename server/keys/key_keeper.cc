@@ -214,7 +214,11 @@ std::optional<KeyRequestError> KeyKeeper::Change(StoredRing next, const Rotation
                            "cannot lock the pages of the keys: raise LimitMEMLOCK, or set process.lock-memory = false"};
   }
   if (auto error = source_->Store(next)) {
-    return KeyRequestError{KeyRequestProblem::kNotStored, error->text + "; the keys in force stay as they are"};
+    return KeyRequestError{
+        KeyRequestProblem::kNotStored,
+        error->text + (error->problem == KeySourceProblem::kNotSynced
+                           ? "; the keys in force stay, but the file holds the new ones, which a restart would take"
+                           : "; the keys in force stay as they are")};
   }
   Publish(std::move(set), std::move(next), schedule);
   // Whatever was in the way of an earlier change is not there any more.

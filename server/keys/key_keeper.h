@@ -46,7 +46,7 @@ enum class KeyRequestProblem : std::uint8_t {
   kCurrentKeyRevoked,  // its current key was revoked here
   kIdHasAnotherKey,    // one of its ids belongs to another key here
   kNoLockedMemory,     // the kernel does not lock more memory
-  kNotStored,          // the change could not be stored, and did not happen
+  kNotStored,          // the change could not be stored, or not for good: the keys in force stay
   kNotLoaded,          // the followed source is no good; the keys in force stay
 };
 inline constexpr std::size_t kKeyRequestProblemCount = 9;

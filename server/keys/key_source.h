@@ -24,9 +24,10 @@ enum class KeySourceProblem : std::uint8_t {
   kHeldByAnother,    // another process keeps these keys
   kChangedByOthers,  // somebody wrote it since we did; it is not overwritten
   kManyWriters,      // a followed file that more than one program writes
-  kCannotWrite,      // it cannot be written
+  kCannotWrite,      // it cannot be written: the old ring is there
+  kNotSynced,        // the new ring is there, but a power failure may bring the old one back
 };
-inline constexpr std::size_t kKeySourceProblemCount = 10;
+inline constexpr std::size_t kKeySourceProblemCount = 11;
 
 struct KeySourceError {
   KeySourceProblem problem;

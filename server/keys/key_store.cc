@@ -226,7 +226,7 @@ std::optional<KeySourceError> KeyStore::Replace(std::string_view text) {
   }
   seen_ = identity;
   seen_digest_ = DigestOf(text);
-  if (!SyncDirectory()) return Failure(KeySourceProblem::kCannotWrite, "sync the directory of", errno);
+  if (!SyncDirectory()) return Failure(KeySourceProblem::kNotSynced, "sync the directory of", errno);
   OverwriteOld(old.get());
   return std::nullopt;
 }

@@ -52,7 +52,8 @@ class KeyStore {
   bool LooksChanged();
   // What Read() gave was not ours: Replace() refuses to overwrite it.
   void Disown();
-  // Refuses when the file's octets are not those that Read() or Replace() saw last.
+  // Refuses when the file's octets are not those that Read() or Replace() saw last. After kNotSynced the new file is in
+  // place, after any other error the old one.
   std::optional<KeySourceError> Replace(std::string_view text);
 
  private:

@@ -170,6 +170,33 @@ TEST_F(KeyKeeperTest, WhatIsStoredUnderAWrongClockCanBeReadAgain) {
   }
 }
 
+TEST_F(KeyKeeperTest, SaysWhatARestartWouldTakeWhenTheDirectoryCannotBeSynced) {
+  class UnsyncedDirectory : public SystemFileOperations {
+   public:
+    int Sync(int fd) override {
+      struct stat status {};
+      if (!fails || Stat(fd, &status) != 0 || !S_ISDIR(status.st_mode)) return SystemFileOperations::Sync(fd);
+      errno = EIO;
+      return -1;
+    }
+    bool fails = false;
+  } disk;
+  const auto keeper =
+      std::move(*KeyKeeper::Open(std::move(*OwnKeyFile::Open(path_, disk)), policy_, clock_, random_, Sink()));
+  const std::vector<KeyId> before = IdsInForce(*keeper);
+  disk.fails = true;
+  const auto refused = keeper->Rotate();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().problem, KeyRequestProblem::kNotStored);
+  EXPECT_THAT(refused.error().text, HasSubstr("the file holds the new ones, which a restart would take"));
+  EXPECT_EQ(IdsInForce(*keeper), before);
+  EXPECT_EQ(OnDisk().current().id, before[0]);
+
+  disk.fails = false;
+  EXPECT_TRUE(keeper->Rotate());
+  ExpectStored(*keeper);
+}
+
 TEST_F(KeyKeeperTest, LooksAtTheClockOftenEnoughForSuspends) {
   const auto keeper = Keep();
   EXPECT_LE(keeper->Tick(), seconds(10));
