@@ -82,18 +82,12 @@ std::vector<LabelledCount> ReasonsOf(const Service::View& view, Action action) {
   return counts;
 }
 
-std::vector<LabelledCount> CookieAges(const Service::View& view) {
-  std::vector<LabelledCount> ages;
-  const auto add = [&](std::string label, std::size_t index) {
-    ages.push_back({std::move(label), SumWorkers(view, [index](const UdpWorker& worker) {
-                      return worker.counters().cookie_ages.Read(index);
-                    })});
-  };
-  add("future", ResponderCounters::kFutureAge);
-  add("current", 0);
-  for (std::size_t age = 1; age <= view.config.keys.keep; ++age) add(std::to_string(age), age);
-  add("unknown", ResponderCounters::kUnknownAge);
-  return ages;
+CookieAgeCounts CookieAges(const Service::View& view) {
+  CookieAgeCounts counts{};
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    counts[i] = SumWorkers(view, [i](const UdpWorker& worker) { return worker.counters().cookie_ages.Read(i); });
+  }
+  return counts;
 }
 
 HistogramSnapshot ServiceTimes(const Service::View& view) {
@@ -262,6 +256,15 @@ std::string CertificateName(const ke::CertificateInfo& certificate) {
   return certificate.names.empty() ? certificate.subject : certificate.names.front();
 }
 
+std::vector<LabelledCount> LabelCookieAges(const CookieAgeCounts& counts, std::size_t keep) {
+  std::vector<LabelledCount> ages{{"future", counts[ResponderCounters::kFutureAge]}, {"current", counts[0]}};
+  for (std::size_t age = 1; age < kKeysPerRingMax; ++age) {
+    if (age <= keep || counts[age] > 0) ages.push_back({std::to_string(age), counts[age]});
+  }
+  ages.push_back({"unknown", counts[ResponderCounters::kUnknownAge]});
+  return ages;
+}
+
 MetricsSnapshot TakeSnapshot(const Service::View& view) {
   MetricsSnapshot snapshot;
   snapshot.build = {.version = NTSD_VERSION, .engine = view.engine};
@@ -270,7 +273,7 @@ MetricsSnapshot TakeSnapshot(const Service::View& view) {
                                         .responses = Responses(view),
                                         .naks = ReasonsOf(view, Action::kNak),
                                         .dropped = ReasonsOf(view, Action::kDrop),
-                                        .cookies_opened = CookieAges(view),
+                                        .cookies_opened = LabelCookieAges(CookieAges(view), view.config.keys.keep),
                                         .service_s = ServiceTimes(view),
                                         .octets = {{"in", OctetsOf(view, ResponderCounters::kOctetsIn)},
                                                    {"out", OctetsOf(view, ResponderCounters::kOctetsOut)}},
