@@ -112,10 +112,10 @@ void Connection::Handshake(const Services& services) {
 }
 
 void Connection::ReadRequest(const Services& services) {
-  std::array<std::uint8_t, 1024> buffer;
+  Secret<1024> buffer;  // a pool's token or keys may pass
   // Ends: every turn takes octets of a bounded input, or leaves. After a pool's request there may be another.
   while (state_ == State::kRequest) {
-    const TlsSession::ReadResult result = tls_->Read(buffer);
+    const TlsSession::ReadResult result = tls_->Read(buffer.Resize(buffer.capacity()));
     if (!result.octets.empty()) {
       if (request_->Append(result.octets) != KeMessage::State::kIncomplete) Evaluate(services);
       continue;

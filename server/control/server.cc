@@ -8,11 +8,12 @@
 
 #include <array>
 #include <cerrno>
+#include <iterator>
+#include <list>
 #include <optional>
 #include <string_view>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "core/base/secret.h"
 #include "server/control/answer.h"
@@ -38,8 +39,9 @@ struct Client {
   std::size_t sent = 0;
 
   Client() = default;
-  Client(Client&&) = default;
-  Client& operator=(Client&&) = default;
+  // Moving its texts would leave octets behind that nobody wipes.
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
   ~Client() {  // keys may have passed
     WipeText(request);
     WipeText(reply);
@@ -92,20 +94,18 @@ class ControlServer::Loop {
     const bool may_accept = clients_.size() < kControlClientsMax && SteadyClock::now() >= accept_again_;
     polled[1] = {socket_.fd.get(), static_cast<short>(may_accept ? POLLIN : 0), 0};
     if (SteadyClock::now() < accept_again_) until = std::min(until, accept_again_);
-    for (std::size_t i = 0; i < clients_.size(); ++i) {
-      const Client& client = clients_[i];
-      polled[2 + i] = {client.fd.get(), static_cast<short>(client.reply.empty() ? POLLIN : POLLOUT), 0};
+    std::size_t polled_count = 2;
+    for (const Client& client : clients_) {
+      polled[polled_count++] = {client.fd.get(), static_cast<short>(client.reply.empty() ? POLLIN : POLLOUT), 0};
       until = std::min(until, client.deadline);
     }
-    const std::size_t client_count = clients_.size();
-    if (poll(polled.data(), 2 + client_count, PollTimeout(until)) < 0) return errno == EINTR;
+    if (poll(polled.data(), polled_count, PollTimeout(until)) < 0) return errno == EINTR;
     if (polled[0].revents != 0) return false;
-    std::vector<bool> is_over(client_count, false);
-    for (std::size_t i = 0; i < client_count; ++i) {
-      if (polled[2 + i].revents != 0) is_over[i] = !Advance(clients_[i]);
+    std::size_t index = 2;
+    for (auto client = clients_.begin(); client != clients_.end();) {
+      const bool is_over = polled[index++].revents != 0 && !Advance(*client);
+      client = is_over ? clients_.erase(client) : std::next(client);
     }
-    std::size_t index = 0;
-    std::erase_if(clients_, [&](const Client&) { return is_over[index++]; });
     if ((polled[1].revents & POLLIN) != 0) Accept();
     return true;
   }
@@ -157,7 +157,10 @@ class ControlServer::Loop {
     client.request += received.substr(0, newline);
     Wipe(ByteSpan(reinterpret_cast<std::uint8_t*>(piece.data()), piece.size()));
     if (newline != std::string_view::npos || client.request.size() > kControlRequestSizeMax) {
-      client.reply = AnswerControl(service_, client.access, client.request) + '\n';
+      std::string answer = AnswerControl(service_, client.access, client.request);
+      client.reply.reserve(answer.size() + 1);
+      client.reply.append(answer).push_back('\n');
+      WipeText(answer);
     }
     return true;
   }
@@ -166,7 +169,7 @@ class ControlServer::Loop {
   ControlService& service_;
   BoundSocket socket_;
   FileDescriptor wake_;
-  std::vector<Client> clients_;
+  std::list<Client> clients_;
   SteadyClock::time_point accept_again_{};
   std::thread thread_;
 };

@@ -1,7 +1,8 @@
 // Carries control requests over a Unix socket: one line in, one line out, then the connection is closed.
 //
 // Threads: one of its own between Start() and the end; it alone calls the service.
-// Memory: at most kControlClientsMax connections, each with a bounded request.
+// Memory: at most kControlClientsMax connections, each with a bounded request. Lines are wiped, for keys may pass; what
+//         the JSON library copied of an exported or imported key file on its way is freed unwiped.
 // Errors: a socket that cannot be had is refused by Open(). A client that is slow or too long loses its connection and
 //         keeps nobody else from being served.
 #pragma once
