@@ -15,7 +15,7 @@ void DepartureModel::Learn(SendPlace place, Duration delay) {
   Place& known = places_[IndexOf(place)];
   const Duration clamped = std::clamp(delay, Duration::zero(), kDepartureDelayMax);
   known.delays_ns[known.next] = static_cast<std::int32_t>(clamped.count());
-  known.next = (known.next + 1) % kDepartureWindow;
+  known.next = (known.next + 1) % static_cast<std::uint32_t>(kDepartureWindow);
   known.count = std::min<std::uint32_t>(known.count + 1, kDepartureWindow);
   if (known.count < kDepartureSamplesMin) return;
   std::array<std::int32_t, kDepartureWindow> sorted = known.delays_ns;

@@ -42,7 +42,8 @@ Mount() {
   mount -t sysfs -o ro sysfs "$new/sys"
   mount -t tmpfs -o mode=755 tmpfs "$new/dev"
   mkdir -p "$new/dev/pts" "$new/dev/shm"
-  mount -t devpts devpts "$new/dev/pts"
+  mount -t devpts -o newinstance,ptmxmode=0666 devpts "$new/dev/pts"
+  ln -s pts/ptmx "$new/dev/ptmx"
   mount -t tmpfs tmpfs "$new/dev/shm"
   local name
   for name in null zero full random urandom tty; do

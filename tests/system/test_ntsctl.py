@@ -68,7 +68,10 @@ def test_strangers_are_told_whose_socket_it_is(ntsd):
 
 def on_terminal(words, **environment):
     """What a program writes when its standard output is a terminal."""
-    ours, its = pty.openpty()
+    try:
+        ours, its = pty.openpty()
+    except OSError as error:
+        pytest.skip(f"no terminals here: {error}")
     try:
         subprocess.run([str(word) for word in words], stdout=its, timeout=20, check=True, env=dict(os.environ, **environment))
         return os.read(ours, 65536).decode()
