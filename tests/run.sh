@@ -167,6 +167,22 @@ Fuzz() {
     -artifact_prefix="$root/build/fuzz/crash-$name-" "$found" $([[ -d $seeds ]] && echo "$seeds")
 }
 
+# The fuzz targets are compiled while the tests of the whole system wait for other programs, at the lowest priority.
+fuzz_build=
+BeginFuzzBuild() {
+  if [[ -n $fuzz_build || $fuzz_seconds == 0 ]] || ! $want_all; then return; fi
+  (renice -n 19 "$BASHPID" && Build fuzz fuzz_targets) >"$logs/fuzz-compiler.log" 2>&1 &
+  fuzz_build=$!
+  trap 'kill "$fuzz_build" 2>/dev/null' EXIT
+}
+EndFuzzBuild() {
+  local status=0
+  wait "$fuzz_build" || status=$?
+  trap - EXIT
+  cat "$logs/fuzz-compiler.log"
+  return "$status"
+}
+
 FuzzTargets() { find build/fuzz -type f -executable -name 'fuzz_*' -not -path '*/CMakeFiles/*' | sort; }
 
 Install() { deploy/packages.sh build tests $($want_full && echo browser debian); }
@@ -219,6 +235,7 @@ if $want_interop && $release_built; then
   system=(tests/system)
   if ! $want_full; then system+=(--ignore=tests/system/test_sandbox.py --ignore=tests/system/test_faults.py --ignore=tests/system/test_soak.py
     --ignore=tests/system/test_keys_lost.py); fi
+  BeginFuzzBuild
   if [[ -x build/asan/bin/ntsd ]] && ($want_unit || $want_sanitize); then
     Step "The whole system, with sanitizers" system Programs system asan "${system[@]}"
   else
@@ -241,7 +258,8 @@ if $want_full; then
   Step "Debian packages" packaging Programs packaging release tests/packaging
 fi
 if $want_all && [[ $fuzz_seconds != 0 ]]; then
-  if Step "Build the fuzz targets" build-fuzz Build fuzz fuzz_targets; then
+  BeginFuzzBuild
+  if Step "Build the fuzz targets" build-fuzz EndFuzzBuild; then
     for target in $(FuzzTargets); do
       Step "Fuzz ${target##*/fuzz_} for $fuzz_seconds s" "fuzz-${target##*/}" Fuzz "$target"
     done
