@@ -16,6 +16,7 @@ It needs root (or `unshare -Urn`) and apt for chronyd, as compare.py does.
 
 import json
 import pathlib
+import shlex
 import statistics
 import sys
 import tempfile
@@ -62,7 +63,7 @@ def measure(lab, start, load):
 
 
 def page(options, host, rounds):
-    lines = [f"# Timestamps, side by side, {host['date'][:10]}", ""]
+    lines = [f"# Timestamps, side by side, {host['date'][:10]}", "", f"`bench/peers/stamps.py {shlex.join(sys.argv[1:])}`", ""]
     if options.note:
         lines += [options.note, ""]
     lines += [f"{host['cpu']}, {host['kernel']}; server on CPU {options.server_cpu}, load on CPU {options.load_cpu}, {options.link}; "
