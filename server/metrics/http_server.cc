@@ -111,8 +111,43 @@ class TimedStream : public httplib::Stream {
   std::size_t end_ = 0;
 };
 
+// Octets that came all at once instead of a connection, and what is answered to them.
+class StoredStream : public httplib::Stream {
+ public:
+  explicit StoredStream(std::string_view received) : received_(received) {}
+
+  bool is_readable() const override { return !received_.empty(); }
+  bool is_writable() const override { return true; }
+  ssize_t read(char* target, size_t size) override {
+    const std::size_t count = received_.copy(target, size);
+    received_.remove_prefix(count);
+    return static_cast<ssize_t>(count);
+  }
+  ssize_t write(const char* octets, size_t size) override {
+    sent_.append(octets, size);
+    return static_cast<ssize_t>(size);
+  }
+  void get_remote_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
+  void get_local_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
+  socket_t socket() const override { return INVALID_SOCKET; }
+
+  std::string TakeSent() { return std::move(sent_); }
+
+ private:
+  std::string_view received_;
+  std::string sent_;
+};
+
 // httplib's server on streams of ours: one request a connection, since an idle one would keep a thread from others.
 class TimedServer : public httplib::Server {
+ public:
+  std::string AnswerTo(std::string_view octets) {
+    StoredStream stream(octets);
+    Process(&TimedServer::process_request, stream);
+    return stream.TakeSent();
+  }
+
+ private:
   using Setup = std::function<void(httplib::Request&)>;
 
   bool process_and_close_socket(socket_t socket) override {
@@ -123,13 +158,13 @@ class TimedServer : public httplib::Server {
     return is_done;
   }
   // As httplib has it up to version 0.16, and from 0.17 on.
-  bool Process(bool (httplib::Server::*process)(httplib::Stream&, bool, bool&, const Setup&), TimedStream& stream) {
+  bool Process(bool (httplib::Server::*process)(httplib::Stream&, bool, bool&, const Setup&), httplib::Stream& stream) {
     bool is_closed = false;
     return (this->*process)(stream, true, is_closed, nullptr);
   }
   bool Process(bool (httplib::Server::*process)(httplib::Stream&, const std::string&, int, const std::string&, int,
                                                 bool, bool&, const Setup&),
-               TimedStream& stream) {
+               httplib::Stream& stream) {
     bool is_closed = false;
     return (this->*process)(stream, "", 0, "", 0, true, is_closed, nullptr);
   }
@@ -196,6 +231,7 @@ class MetricsServer::Http {
     server_.stop();
     thread_.join();
   }
+  std::string AnswerTo(std::string_view octets) { return server_.AnswerTo(octets); }
   std::uint16_t port() const { return port_; }
 
  private:
@@ -243,6 +279,7 @@ MetricsServer::MetricsServer(std::unique_ptr<Http> http) : http_(std::move(http)
 MetricsServer::~MetricsServer() = default;
 void MetricsServer::Start() { http_->Start(); }
 void MetricsServer::Stop() { http_->Stop(); }
+std::string MetricsServer::AnswerTo(std::string_view octets) { return http_->AnswerTo(octets); }
 std::uint16_t MetricsServer::port() const { return http_->port(); }
 
 }  // namespace ntsd

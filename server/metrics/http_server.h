@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/base/expected.h"
 #include "core/base/ip_address.h"
@@ -42,6 +43,9 @@ class MetricsServer {
   void Start();
   // Finishes what is being answered. Nothing is accepted afterwards.
   void Stop();
+
+  // What a connection that brings these octets, and no more, gets back. For tests, on any thread, before Start().
+  std::string AnswerTo(std::string_view octets);
 
   std::uint16_t port() const;
 

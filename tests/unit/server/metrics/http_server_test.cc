@@ -22,6 +22,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 int Connect(std::uint16_t port) {
@@ -101,6 +102,15 @@ TEST_F(MetricsServerTest, OtherPagesAndBodiesAreRefused) {
   EXPECT_THAT(Get(server_->port(), "/etc/passwd"), StartsWith("HTTP/1.1 404"));
   EXPECT_THAT(Request(server_->port(), "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde"),
               StartsWith("HTTP/1.1 4"));
+}
+
+TEST_F(MetricsServerTest, AnswersOctetsAsItAnswersAConnection) {
+  const std::string request = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+  const std::string answer = server_->AnswerTo(request);
+  EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("working\n")));
+  EXPECT_THAT(server_->AnswerTo("GET /livez HTT"), Not(HasSubstr("working")));
+  server_->Start();
+  EXPECT_EQ(Request(server_->port(), request), answer);
 }
 
 TEST_F(MetricsServerTest, AnswersNobodyBeforeStart) {
