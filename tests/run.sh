@@ -8,7 +8,7 @@
 #   --unit                          unit tests, with the address and undefined-behaviour sanitizers
 #   --interop                       whole programs: real peers (tests/interop), conformance, overload, and the system (tests/system)
 #   --sanitize                      unit tests under the address sanitizer and under the thread sanitizer
-#   --fuzz-seconds N                seconds for each fuzz target (8; --full 60; 0 leaves fuzzing out)
+#   --fuzz-seconds N                seconds for each fuzz target (30; --full 60; 0 leaves fuzzing out)
 #
 # Every step keeps its output in build/logs; a step that fails shows the end of it. ccache is used where it is installed.
 set -uo pipefail
@@ -42,7 +42,7 @@ while [[ $# -gt 0 ]]; do
 done
 if $want_all || $want_full; then want_all=true want_unit=true want_interop=true; fi
 if $want_full; then want_sanitize=true; fi
-fuzz_seconds=${fuzz_seconds:-$($want_full && echo 60 || echo 8)}
+fuzz_seconds=${fuzz_seconds:-$($want_full && echo 60 || echo 30)}
 
 mkdir -p "$logs"
 # The unit tests' and the programs' own word on what the sanitizers do when they find something. Without
@@ -157,14 +157,23 @@ Tidy() {
   SourceFiles | grep '\.cc$' | xargs -P "$(nproc)" -n 4 "$tidy" -p build/clang --quiet
 }
 
-# One fuzz target: its own corpus is read, new finds go to build, a crash stays there to be looked at.
-Fuzz() {
-  local target=$1 name=${1##*/} found seeds
-  found=$root/build/fuzz/found/$name
-  seeds=$root/tests/fuzz/corpus/${name#fuzz_}
-  mkdir -p "$found"
-  "$target" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=4096 -print_final_stats=1 \
-    -artifact_prefix="$root/build/fuzz/crash-$name-" "$found" $([[ -d $seeds ]] && echo "$seeds")
+# Fuzz targets run as many at a time as there are CPUs, and each has its step when it ends.
+fuzz_running=()
+BeginFuzz() {
+  tests/fuzz/one.sh "$1" -max_total_time="$fuzz_seconds" >"$logs/fuzzer-$1.log" 2>&1 &
+  fuzz_running+=("$1 $!")
+  trap 'kill "${fuzz_running[@]#* }" 2>/dev/null' EXIT
+}
+EndFuzz() {
+  local status=0
+  wait "$2" || status=$?
+  cat "$logs/fuzzer-$1.log"
+  return "$status"
+}
+EndOldestFuzz() {
+  local name=${fuzz_running[0]% *} process=${fuzz_running[0]#* }
+  Step "Fuzz $name for $fuzz_seconds s" "fuzz-$name" EndFuzz "$name" "$process"
+  fuzz_running=("${fuzz_running[@]:1}")
 }
 
 # The fuzz targets are compiled while the tests of the whole system wait for other programs, at the lowest priority.
@@ -261,8 +270,12 @@ if $want_all && [[ $fuzz_seconds != 0 ]]; then
   BeginFuzzBuild
   if Step "Build the fuzz targets" build-fuzz EndFuzzBuild; then
     for target in $(FuzzTargets); do
-      Step "Fuzz ${target##*/fuzz_} for $fuzz_seconds s" "fuzz-${target##*/}" Fuzz "$target"
+      if ((${#fuzz_running[@]} >= $(nproc))); then EndOldestFuzz; fi
+      BeginFuzz "${target##*/fuzz_}"
     done
+    # Ends: each turn takes one away.
+    while ((${#fuzz_running[@]} > 0)); do EndOldestFuzz; done
+    trap - EXIT
   fi
 fi
 Finish
