@@ -55,12 +55,12 @@ export PYTEST_DEBUG_TEMPROOT=$root/build/tmp
 mkdir -p "$PYTEST_DEBUG_TEMPROOT"
 
 # Step TITLE LOG COMMAND…: runs the command with its output in LOG and says how it went and how long it took. A command that
-# knows its cases leaves "passed failed skipped" in counts; any other counts as one.
+# knows its cases leaves "passed failed skipped" in counts, and in failures what the failed ones said; any other counts as one.
 Step() {
   local title=$1 log=$logs/$2.log status seconds=$SECONDS step_passed step_failed step_skipped
   shift 2
   printf '%-58s' "$title"
-  counts=
+  counts= failures=
   "$@" >"$log" 2>&1
   status=$?
   seconds=$((SECONDS - seconds))
@@ -70,12 +70,20 @@ Step() {
   passed=$((passed + step_passed)) failed=$((failed + step_failed)) skipped=$((skipped + step_skipped))
   if [[ $step_failed == 0 ]]; then
     printf 'ok      %4d s  %s\n' "$seconds" "${counts:+$step_passed passed}$([[ $step_skipped == 0 ]] || echo ", $step_skipped skipped")"
+    if [[ $failures ]]; then
+      echo "    passed only when run again:"
+      sed 's/^/    | /' <<<"$failures"
+    fi
     if [[ $step_skipped != 0 ]]; then grep -h '^SKIPPED' "$log" | sort -u | head -n 12 | sed 's/^/    /'; fi
     return 0
   fi
   printf 'FAILED  %4d s  %s\n' "$seconds" "${counts:+$step_passed passed, $step_failed failed}"
-  echo "    the end of build/logs/${log##*/}:"
-  tail -n 40 "$log" | sed 's/^/    | /'
+  if [[ $failures ]]; then
+    sed 's/^/    | /' <<<"$failures"
+  else
+    echo "    the end of build/logs/${log##*/}:"
+    tail -n 40 "$log" | sed 's/^/    | /'
+  fi
   return 1
 }
 
@@ -85,9 +93,10 @@ Skip() {
   skipped=$((skipped + 1))
 }
 
-# The counts of a JUnit file, which both ctest and pytest write, as "passed failed skipped".
+# The counts of a JUnit file, which both ctest and pytest write, as "passed failed skipped"; and what its failed cases said.
 ReadCounts() {
-  counts=$("$python" - "$1" <<'PYTHON'
+  local told
+  told=$("$python" - "$1" <<'PYTHON'
 import sys
 import xml.etree.ElementTree
 
@@ -98,8 +107,16 @@ total, bad, skipped = (
     for names in (("tests",), ("failures", "errors"), ("skipped", "disabled"))
 )
 print(total - bad - skipped, bad, skipped)
+for case in tree.iter("testcase"):
+    if case.find("failure") is None and case.find("error") is None:
+        continue
+    print(case.get("classname"), case.get("name"))
+    said = "\n".join(part.text or "" for part in case if part.tag in ("failure", "error", "system-out"))
+    print("\n".join("  " + line[:200] for line in said.splitlines()[-25:]))
 PYTHON
   )
+  counts=${told%%$'\n'*}
+  failures=$(sed 1d <<<"$told" | head -n 120)
 }
 
 launcher=()
@@ -118,18 +135,27 @@ LlvmTool() {
 Build() {
   local preset=$1 compiler=()
   shift
-  case $preset in clang | fuzz) compiler=(-DCMAKE_CXX_COMPILER="$(LlvmTool clang++)") ;; esac
+  case $preset in asan | clang | fuzz) compiler=(-DCMAKE_CXX_COMPILER="$(LlvmTool clang++)") ;; esac
   cmake --preset "$preset" "${launcher[@]}" "${compiler[@]}" && cmake --build "build/$preset" ${1:+--target "$@"}
 }
 
-# UnitTests PRESET [CTEST-ARGUMENT…]
+# UnitTests PRESET [CTEST-ARGUMENT…]: two failures at most are tried once more, alone, since a busy machine can starve a test
+# that waits for a socket. Which ones needed it, and what they said first, is told.
 UnitTests() {
   local preset=$1 junit=$logs/unit-$1.xml status
   shift
   rm -f "$junit"
   ctest --test-dir "build/$preset" --no-tests=error --output-on-failure -j "$(nproc)" --output-junit "$junit" "$@"
   status=$?
-  if [[ -e $junit ]]; then ReadCounts "$junit"; fi
+  if [[ ! -e $junit ]]; then return $status; fi
+  ReadCounts "$junit"
+  local case_passed case_failed case_skipped
+  read -r case_passed case_failed case_skipped <<<"$counts"
+  if ((case_failed == 0 || case_failed > 2)); then return $status; fi
+  if ctest --test-dir "build/$preset" --rerun-failed --output-on-failure; then
+    counts="$((case_passed + case_failed)) 0 $case_skipped"
+    status=0
+  fi
   return $status
 }
 

@@ -201,7 +201,7 @@ void RegisterAll() {
   for (const Aead* aead : AvailableAeads()) {
     const std::string name(aead->Name());
     for (const AeadId client : {AeadId::kAesSivCmac256, AeadId::kAesSivCmac512, AeadId::kAes128GcmSiv}) {
-      for (const std::size_t size : {1, 4, 8, 12, 16, 32, 64}) {
+      for (const std::size_t size : {1U, 4U, 8U, 12U, 16U, 32U, 64U}) {
         const std::string suffix = name + "/aead" + std::to_string(AeadNumber(client)) + "/" + std::to_string(size);
         const auto add = [&](const char* what, Step step) {
           benchmark::RegisterBenchmark((what + suffix).c_str(),
@@ -214,7 +214,7 @@ void RegisterAll() {
         add("seal_reply/", [](Batch& batch) { batch.SealReplies(); });
       }
     }
-    for (const std::size_t size : {1, 8, 64}) {
+    for (const std::size_t size : {1U, 8U, 64U}) {
       benchmark::RegisterBenchmark(("forged_cookie/" + name + "/" + std::to_string(size)).c_str(),
                                    [=](benchmark::State& state) { RunForged(state, *aead, size); });
     }

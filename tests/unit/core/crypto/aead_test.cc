@@ -163,7 +163,7 @@ TEST_P(AeadTest, FailsWhatIsShorterThanATag) {
 TEST_P(AeadTest, WorksInPlace) {
   FakeRandom random(6);
   for (const AeadId id : kAllAeads) {
-    for (const std::size_t size : {0, 1, 15, 16, 17, 64, 104, 105, 300}) {
+    for (const std::size_t size : {0U, 1U, 15U, 16U, 17U, 64U, 104U, 105U, 300U}) {
       const Message message = Message::Make(random, id, 84, AeadNonceSize(id), size);
       const Octets expected = Seal(aead(), message);
       Octets memory(size + kAeadTagSize);
@@ -194,7 +194,7 @@ TEST_P(AeadTest, WorksInPlace) {
 TEST_P(AeadTest, FailsWhenAnyBitIsFlipped) {
   FakeRandom random(7);
   for (const AeadId id : kAllAeads) {
-    for (const std::size_t plaintext_size : {0, 20}) {
+    for (const std::size_t plaintext_size : {0U, 20U}) {
       Message message = Message::Make(random, id, 37, AeadNonceSize(id), plaintext_size);
       Octets sealed = Seal(aead(), message);
       ASSERT_TRUE(Open(aead(), message, sealed));

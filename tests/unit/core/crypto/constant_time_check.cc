@@ -35,8 +35,8 @@ std::vector<Message> MakeMessages(testing::FakeRandom& random) {
   std::vector<Message> messages;
   for (const AeadId aead : {AeadId::kAesSivCmac256, AeadId::kAesSivCmac512, AeadId::kAes128GcmSiv}) {
     for (const bool is_prepared : {false, true}) {
-      for (const std::size_t text_size : {0, 7, 16, 32, 64, 104, 128}) {
-        for (const std::size_t data_size : {0, 84, 188}) {
+      for (const std::size_t text_size : {0U, 7U, 16U, 32U, 64U, 104U, 128U}) {
+        for (const std::size_t data_size : {0U, 84U, 188U}) {
           Message message{.aead = aead,
                           .is_prepared = is_prepared,
                           .key = Octets(AeadKeySize(aead)),

@@ -35,7 +35,7 @@ TEST(FastRandom, NeverRepeatsANonce) {
 
 TEST(FastRandom, FillsEverySizeWhole) {
   FastRandom random;
-  for (const std::size_t size : {0, 1, 3, 31, 32, 4063, 4064, 4065, 4096, 10'000, 200'000}) {
+  for (const std::size_t size : {0U, 1U, 3U, 31U, 32U, 4063U, 4064U, 4065U, 4096U, 10'000U, 200'000U}) {
     const Octets first = Take(random, size);
     const Octets second = Take(random, size);
     // Sixteen octets that agree or are all zero do not happen by chance.
