@@ -45,8 +45,7 @@ if $want_full; then want_sanitize=true; fi
 fuzz_seconds=${fuzz_seconds:-$($want_full && echo 60 || echo 30)}
 
 mkdir -p "$logs"
-# The unit tests' and the programs' own word on what the sanitizers do when they find something. Without
-# detect_stack_use_after_return: the frames that g++ 12 puts on its fake stack are aligned to 32 octets, and ours want 64.
+# The unit tests' and the programs' own word on what the sanitizers do when they find something.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 export PYTHONDONTWRITEBYTECODE=1
