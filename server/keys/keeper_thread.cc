@@ -11,6 +11,19 @@
 
 namespace ntsd {
 
+std::string_view DescribeUnanswered(Unanswered reason) {
+  switch (reason) {
+    case Unanswered::kStopped:
+      return "the server is stopping";
+    case Unanswered::kNotBegun:
+      return "the keys wait for a disk that does not answer: nothing was done";
+    case Unanswered::kUnderWay:
+      return "the disk of the keys does not answer: the keys in force stay until it does, and then the change comes "
+             "into force";
+  }
+  return {};
+}
+
 KeeperThread::KeeperThread(std::unique_ptr<KeyKeeper> keeper)
     : keeper_(std::move(keeper)), wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   CHECK(wake_fd_ >= 0);

@@ -1,22 +1,28 @@
 // The keeper's thread, and the way in which other threads ask it.
 //
 // Threads: Start() and Stop() by main; Ask() by any thread between them. Requests are done one after the other, by the
-// keeper's thread. Whoever only wants to know takes Status(), by any thread at any time: it does not wait for that
-// thread, which a slow disk may hold up. Errors: a request that comes after Stop() gives nothing.
+// keeper's thread, which a slow disk may hold up: nobody waits for it longer than a few seconds. Whoever only wants to
+// know takes Status(), by any thread at any time, and does not wait at all. Errors: Unanswered.
 #pragma once
 
 #include <deque>
 #include <functional>
-#include <future>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <type_traits>
+#include <utility>
 
 #include "server/keys/key_keeper.h"
+#include "server/pending.h"
 
 namespace ntsd {
+
+// A sync takes milliseconds, on a busy disk a second.
+inline constexpr Duration kKeeperPatience = std::chrono::seconds(3);
+
+// For the operator, in one line.
+std::string_view DescribeUnanswered(Unanswered reason);
 
 class KeeperThread {
  public:
@@ -33,15 +39,18 @@ class KeeperThread {
   void Stop();
 
   // Has `request(keeper)` done and waits for its answer:  Ask([](KeyKeeper& keeper) { return keeper.Rotate(); })
-  template <typename Request>
-  auto Ask(Request request) -> std::optional<std::invoke_result_t<Request, KeyKeeper&>> {
-    using Answer = std::optional<std::invoke_result_t<Request, KeyKeeper&>>;
-    const auto answer = std::make_shared<std::promise<Answer>>();
-    std::future<Answer> future = answer->get_future();
-    Post([answer, &request](KeyKeeper* keeper) {
-      answer->set_value(keeper == nullptr ? Answer() : Answer(request(*keeper)));
+  // It may be done after this has returned, so it owns what it uses.
+  template <typename Request, typename Answer = std::invoke_result_t<Request, KeyKeeper&>>
+  Expected<Answer, Unanswered> Ask(Request request, Duration patience = kKeeperPatience) {
+    const auto pending = std::make_shared<Pending<Answer>>();
+    Post([pending, request = std::move(request)](KeyKeeper* keeper) {
+      if (keeper == nullptr) {
+        pending->Refuse();
+      } else if (pending->Begin()) {
+        pending->Finish(request(*keeper));
+      }
     });
-    return future.get();
+    return pending->Wait(patience);
   }
 
  private:

@@ -2,9 +2,7 @@
 //
 // The socket is opened once, before the sandbox forbids to make any: sd_notify(3) of the library makes one each time.
 //
-// Threads: main's, and whoever reloads, under its mutex. Errors: none; a manager that cannot be told is no reason not
-// to
-//          serve.
+// Threads: any; nothing in it changes. Errors: none; a manager that cannot be told is no reason not to serve.
 #pragma once
 
 #include <optional>

@@ -7,8 +7,6 @@
 namespace ntsd {
 namespace {
 
-constexpr char kStopping[] = "the server is stopping";
-
 std::uint64_t SumOf(const std::vector<LabelledCount>& counts) {
   std::uint64_t sum = 0;
   for (const LabelledCount& count : counts) sum += count.count;
@@ -17,8 +15,8 @@ std::uint64_t SumOf(const std::vector<LabelledCount>& counts) {
 
 // The answer of a request that changes the ring: the ring afterwards, or why it is as it was.
 template <typename Answer>
-Expected<KeysReport, std::string> AfterChange(const KeeperThread& keeper, const std::optional<Answer>& answer) {
-  if (!answer) return Unexpected(std::string(kStopping));
+Expected<KeysReport, std::string> AfterChange(const KeeperThread& keeper, const Expected<Answer, Unanswered>& answer) {
+  if (!answer) return Unexpected(std::string(DescribeUnanswered(answer.error())));
   if (!*answer) return Unexpected(answer->error().text);
   return MakeKeysReport(keeper.Status());
 }
@@ -69,14 +67,14 @@ Expected<KeysReport, std::string> Operator::RevokeKeys(std::optional<KeyId> id) 
 
 Expected<KeyExport, std::string> Operator::ExportKeys(KeyFileFormat format) {
   auto keys = service_.Look().keeper.Ask([format](KeyKeeper& keeper) { return keeper.Export(format); });
-  if (!keys) return Unexpected(std::string(kStopping));
+  if (!keys) return Unexpected(std::string(DescribeUnanswered(keys.error())));
   return KeyExport{.text = std::string(keys->text), .note = ExportNote(*keys)};
 }
 
 Expected<KeysReport, std::string> Operator::ImportKeys(KeyFileFormat, const std::string& text) {
   // The first line of a file tells its format.
   KeeperThread& keeper = service_.Look().keeper;
-  return AfterChange(keeper, keeper.Ask([&text](KeyKeeper& it) { return it.Import(text); }));
+  return AfterChange(keeper, keeper.Ask([file = SecretText(text)](KeyKeeper& it) { return it.Import(file); }));
 }
 
 Done Operator::Drain() {

@@ -14,6 +14,21 @@
 namespace ntsd {
 namespace {
 
+// Less than what ntsctl waits for an answer.
+constexpr Duration kReloadPatience = std::chrono::seconds(8);
+
+std::string WhyNoReport(Unanswered reason) {
+  switch (reason) {
+    case Unanswered::kStopped:
+      return "the server is stopping";
+    case Unanswered::kNotBegun:
+      return "an earlier reload or a look at the certificates waits for a disk that does not answer: nothing was done";
+    case Unanswered::kUnderWay:
+      return "a file is not read to its end, since its disk does not answer: the log will say how this reload went";
+  }
+  return {};
+}
+
 std::string JoinErrors(const std::vector<ConfigError>& errors) {
   std::string text;
   for (const ConfigError& error : errors) text += (text.empty() ? "" : "; ") + error.ToString();
@@ -34,7 +49,32 @@ void AddCertificates(const ke::TlsContext& before, const ke::TlsContext& now,
 }  // namespace
 
 ReloadReport Service::Reload() {
-  const std::lock_guard lock(config_mutex_);
+  const auto pending = std::make_shared<Pending<ReloadReport>>();
+  file_thread_->Post([this, pending](bool is_running) {
+    if (!is_running) {
+      pending->Refuse();
+    } else if (pending->Begin()) {
+      pending->Finish(ReloadNow());
+    }
+  });
+  auto report = pending->Wait(kReloadPatience);
+  if (report) return std::move(*report);
+  ReloadReport late;
+  late.is_good = false;
+  late.problem = WhyNoReport(report.error());
+  late.at = UnixSeconds(clock_.Now());
+  return late;
+}
+
+void Service::PostReload() {
+  if (reload_waits_.exchange(true)) return;
+  file_thread_->Post([this](bool is_running) {
+    reload_waits_ = false;
+    if (is_running) ReloadNow();
+  });
+}
+
+ReloadReport Service::ReloadNow() {
   notifier_.Reloading();
   ReloadReport report;
   auto loaded = LoadConfig(source_.path, source_.overrides);
@@ -45,8 +85,11 @@ ReloadReport Service::Reload() {
     report = ReloadFrom(loaded->config);
   }
   report.at = UnixSeconds(clock_.Now());
-  ++(report.is_good ? reloads_good_ : reloads_bad_);
-  last_reload_ = report;
+  {
+    const std::lock_guard lock(config_mutex_);
+    ++(report.is_good ? reloads_good_ : reloads_bad_);
+    last_reload_ = report;
+  }
   if (report.is_good) {
     std::vector<std::string> certificates;
     for (const ReadCertificateReport& certificate : report.certificates) {
@@ -63,7 +106,7 @@ ReloadReport Service::Reload() {
   return report;
 }
 
-// Everything is made before anything is put in force, so that a bad part changes nothing. Under config_mutex_.
+// Everything is made before anything is put in force, so that a bad part changes nothing.
 ReloadReport Service::ReloadFrom(const Config& next) {
   ReloadReport report;
   const auto refuse = [&report](std::string problem) {
@@ -86,11 +129,18 @@ ReloadReport Service::ReloadFrom(const Config& next) {
     if (!tokens) return refuse(std::move(tokens.error()));
     policies.push_back(KeSettings(merged, merged.ke[i], std::move(*tokens)).policy);
   }
-  const auto keys = keeper_->Ask([](KeyKeeper& keeper) { return keeper.Reload(); });
-  if (keys && *keys) return refuse((*keys)->text);
+  // Our own keys are in no file that others write.
+  if (config_.keys.source == KeySourceKind::kFollow) {
+    const auto keys = keeper_->Ask([](KeyKeeper& keeper) { return keeper.Reload(); });
+    if (!keys) return refuse(std::string(DescribeUnanswered(keys.error())));
+    if (*keys) return refuse((*keys)->text);
+  }
 
-  ntp_guard_->Reload(std::move(*ntp_policy));
-  ke_guard_->Reload(std::move(*ke_policy));
+  {
+    const std::lock_guard lock(config_mutex_);
+    ntp_guard_->Reload(std::move(*ntp_policy));
+    ke_guard_->Reload(std::move(*ke_policy));
+  }
   for (std::size_t i = 0; i < policies.size(); ++i) {
     const auto before = ke_server_->Context(i);
     // They were good a moment ago; should they have changed since, the old ones stay.
@@ -106,7 +156,9 @@ ReloadReport Service::ReloadFrom(const Config& next) {
   ConfigChanges changes = CompareConfigs(config_, next);
   report.applied = std::move(changes.applied);
   report.needs_restart = std::move(changes.needs_restart);
-  config_ = KeepFiles(merged, config_, kept, report);
+  Config in_force = KeepFiles(merged, config_, kept, report);
+  const std::lock_guard lock(config_mutex_);
+  config_ = std::move(in_force);
   return report;
 }
 

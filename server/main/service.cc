@@ -24,6 +24,7 @@ namespace {
 
 constexpr Duration kGuardSweepInterval = std::chrono::minutes(1);
 constexpr Duration kCertificateLookInterval = std::chrono::seconds(5);
+constexpr Duration kFilePatience = std::chrono::seconds(10);
 constexpr Duration kRound = std::chrono::seconds(1);
 constexpr Duration kDrainPatience = std::chrono::seconds(5);
 
@@ -75,6 +76,7 @@ Service::~Service() {
   // Whoever calls into us goes first.
   metrics_.reset();
   control_.reset();
+  file_thread_.reset();
 }
 
 std::string Service::SetUp() {
@@ -287,6 +289,8 @@ std::string Service::StartThreads() {
   }
   pings_.assign(workers_.size(), 0);
   if (ke_server_) ke_server_->Start();
+  file_thread_ = std::make_unique<FileThread>(clock_, kCertificateLookInterval, [this] { LookAtCertificates(); });
+  file_thread_->Start();
   if (metrics_) metrics_->Start();
   if (control_) control_->Start();
   return {};
@@ -303,7 +307,7 @@ int Service::Run() {
     signalfd_siginfo signal{};
     while (read(signals_.get(), &signal, sizeof(signal)) == sizeof(signal)) {
       if (signal.ssi_signo == SIGHUP) {
-        Reload();
+        PostReload();
       } else {
         stop = true;
       }
@@ -323,13 +327,26 @@ void Service::Housekeep() {
     ntp_guard_->Housekeep(now);
     ke_guard_->Housekeep(now);
   }
-  if (now >= next_certificate_look_) {
-    next_certificate_look_ = now + kCertificateLookInterval;
-    const std::lock_guard lock(config_mutex_);
-    for (const auto& keeper : certificate_keepers_) keeper->Poll();
-  }
+  WarnOfSlowFiles();
   workers_answer_ = WorkersAnswer();
   if (WatchdogInterval() && workers_answer_) notifier_.Watchdog();
+}
+
+void Service::LookAtCertificates() {
+  for (const auto& keeper : certificate_keepers_) keeper->Poll();
+}
+
+// Time is served all the same; only what is read from files stays as it is.
+void Service::WarnOfSlowFiles() {
+  const bool are_slow = file_thread_->BusyFor() > kFilePatience;
+  if (are_slow == files_are_slow_) return;
+  files_are_slow_ = are_slow;
+  if (are_slow) {
+    log_.Warning(
+        "a file of the configuration or a certificate is not read to its end: reloads wait until its disk answers");
+  } else {
+    log_.Info("files are read again");
+  }
 }
 
 // Every worker has come round since the last round; then all are asked again.
@@ -353,6 +370,7 @@ void Service::Drain() {
   for (const auto& worker : workers_) worker->Stop();
   if (metrics_) metrics_->Stop();
   control_.reset();
+  file_thread_->Stop();
   keeper_->Stop();
   watcher_->Stop();
   log_.Info("stopped");

@@ -24,6 +24,7 @@
 #include "server/keys/file_operations.h"
 #include "server/keys/keeper_thread.h"
 #include "server/log.h"
+#include "server/main/file_thread.h"
 #include "server/main/listeners.h"
 #include "server/main/notify.h"
 #include "server/main/placement.h"
@@ -59,6 +60,7 @@ class Service {
   // --- for the control thread and the metrics threads ---
 
   // Reads the configuration again and applies what can be applied without a restart; or changes nothing and says why.
+  // Waits for the file thread, but not for long.
   ReloadReport Reload();
   // Ends Run().
   void RequestDrain();
@@ -81,8 +83,13 @@ class Service {
   std::string StartThreads();
   std::string CloseSandbox();
 
+  // By the file thread.
   ReloadReport ReloadFrom(const Config& next);
+  ReloadReport ReloadNow();
+  void PostReload();
+  void LookAtCertificates();
   void Housekeep();
+  void WarnOfSlowFiles();
   bool WorkersAnswer();
   void Drain();
 
@@ -92,7 +99,9 @@ class Service {
   const MonotonicTime started_;
   const Aead* aead_ = nullptr;
 
-  mutable std::mutex config_mutex_;  // guards the next four
+  // Guards the next four and the guards' settings. Never held while anything waits for a disk: what watches over us
+  // and what looks at us take it. The file thread alone changes config_, and reads it without.
+  mutable std::mutex config_mutex_;
   Config config_;
   std::string confinement_;  // what is in force of the sandbox, in words
   ReloadReport last_reload_;
@@ -117,7 +126,8 @@ class Service {
   std::string engine_, engine_reason_;
   std::vector<std::unique_ptr<UdpWorker>> workers_;
   std::unique_ptr<ke::Server> ke_server_;
-  std::vector<std::unique_ptr<ke::CertificateKeeper>> certificate_keepers_;  // by [[ke]] table; under config_mutex_
+  std::vector<std::unique_ptr<ke::CertificateKeeper>> certificate_keepers_;  // by [[ke]] table; the file thread's
+  std::unique_ptr<FileThread> file_thread_;
   std::unique_ptr<Operator> operator_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<MetricsServer> metrics_;
@@ -126,7 +136,9 @@ class Service {
   std::atomic<bool> draining_{false};
   std::atomic<bool> workers_answer_{true};
   std::vector<std::uint64_t> pings_;
-  MonotonicTime next_guard_sweep_{}, next_certificate_look_{};
+  MonotonicTime next_guard_sweep_{};
+  std::atomic<bool> reload_waits_{false};  // of those that signals ask for: one is enough
+  bool files_are_slow_ = false;
 };
 
 // Read-only access to the parts, for whoever reports on them.

@@ -319,3 +319,93 @@ def test_the_watchdog_starves_while_a_worker_is_stuck(net, ntsd, monkeypatch, en
     finally:
         manager.close()
     assert server.stop() == 0
+
+
+# --- Disks that hang ---
+
+
+@contextlib.contextmanager
+def watched(server):
+    """The service manager, in front of whom the watchdog must not starve."""
+    manager = Manager(server.folder / "notify")
+    try:
+        yield manager
+    finally:
+        manager.close()
+
+
+def assert_goes_on(net, server, manager):
+    """Whoever asks is answered at once, and whoever watches is told."""
+    assert answers(net)
+    assert establish(net)
+    assert server.get("/livez")[0] == 200
+    server.ctl("status")
+    assert manager.hears_the_watchdog(within=3)
+
+
+def test_a_certificate_that_cannot_be_read_to_its_end_holds_up_nobody(net, ntsd, certificate, monkeypatch):
+    monkeypatch.setenv("WATCHDOG_USEC", "4000000")
+    server = ntsd()
+    chain, key = (pathlib.Path(shutil.copy(path, server.folder)) for path in certificate)
+    server.set_values.append(f'ke[0].certificates=[{{ chain = "{chain}", key = "{key}" }}]')
+    server.start()
+    sound, stuck = chain.read_bytes(), chain.with_suffix(".stuck")
+    with watched(server) as manager:
+        assert_goes_on(net, server, manager)
+        # Whoever opens this waits until somebody writes, as on a disk that does not answer.
+        os.mkfifo(stuck, 0o600)
+        chain.unlink()
+        os.link(stuck, chain)
+        os.kill(server.process.pid, signal.SIGHUP)
+        assert_goes_on(net, server, manager)
+        refused = server.ctl("reload", check=False)
+        assert refused.returncode != 0 and "nothing was done" in refused.stderr + refused.stdout, refused
+        wait_until(lambda: "is not read to its end" in server.output(), 15, "it says what it waits for")
+        assert_goes_on(net, server, manager)
+        replace(chain, sound)
+        stuck.write_bytes(sound)
+        wait_until(lambda: "files are read again" in server.output(), 5, "it goes on reading")
+        server.ctl("reload")
+        assert_goes_on(net, server, manager)
+    assert server.stop() == 0
+
+
+@pytest.fixture
+def on_frozen_disk(ntsd, tmp_path, monkeypatch):
+    """A function that freezes the file system of the key directory, or thaws it; and its ntsd."""
+    monkeypatch.setenv("WATCHDOG_USEC", "4000000")
+    image = tmp_path / "image"
+    server = ntsd()
+    state = server.folder / "state"
+    state.mkdir()
+    server.keys = state / "keys"
+    server.set_values.append(f"keys.file={server.keys}")
+    server.prefix = ["unshare", "--mount", "sh", "-c", f'mount -o loop {image} {state} && chmod 700 {state} && exec "$@"', "sh"]
+    made = run(["sh", "-c", f"truncate -s 2M {image} && mkfs.ext4 -q {image}"], check=False)
+    if made.returncode != 0 or run([*server.prefix, "sh", "-c", f"fsfreeze -f {state} && fsfreeze -u {state}"], check=False).returncode != 0:
+        pytest.skip("no file system can be frozen here")
+    server.start()
+    freeze = lambda flag: on_its_disk(server, f"fsfreeze {flag} {state}").returncode == 0  # noqa: E731
+    yield server, freeze
+    if server.process:
+        freeze("-u")
+
+
+def test_a_key_directory_that_hangs_holds_up_nobody(net, on_frozen_disk):
+    server, freeze = on_frozen_disk
+    before = server.fingerprint()
+    with watched(server) as manager:
+        assert freeze("-f")
+        refused = server.ctl("keys", "rotate", check=False)
+        assert refused.returncode != 0 and "the keys in force stay until it does" in refused.stderr, refused
+        assert_goes_on(net, server, manager)
+        refused = server.ctl("keys", "revoke", "all", check=False)
+        assert refused.returncode != 0 and "nothing was done" in refused.stderr, refused
+        os.kill(server.process.pid, signal.SIGHUP)
+        wait_until(lambda: "reloaded" in server.output(), 5, "the configuration is read again")
+        assert_goes_on(net, server, manager)
+        assert server.fingerprint() == before
+        assert freeze("-u")
+        wait_until(lambda: server.fingerprint() != before, 5, "the rotation is stored and in force")
+        assert_goes_on(net, server, manager)
+    assert server.stop() == 0

@@ -73,11 +73,11 @@ TEST_F(KeeperThreadTest, AnswersManyThreadsWhileWorkersRead) {
 TEST_F(KeeperThreadTest, AnswersNothingBeforeStartAndAfterStop) {
   const auto thread = Make(std::move(*OwnKeyFile::Open(path_, files_)));
   const auto ask = [&] { return thread->Ask([](KeyKeeper& keeper) { return keeper.Status().generation; }); };
-  EXPECT_EQ(ask(), std::nullopt);
+  EXPECT_EQ(ask(), Unexpected(Unanswered::kStopped));
   thread->Start();
   EXPECT_EQ(ask(), 1U);
   thread->Stop();
-  EXPECT_EQ(ask(), std::nullopt);
+  EXPECT_EQ(ask(), Unexpected(Unanswered::kStopped));
   thread->Stop();
 }
 
@@ -123,6 +123,24 @@ TEST_F(KeeperThreadTest, TellsItsStatusWhileTheDiskHangs) {
   EXPECT_EQ(status.get().generation, 1U) << "what is not stored is not in force";
   ASSERT_TRUE(rotated.get());
   EXPECT_EQ(thread->Status().generation, 2U);
+}
+
+// What had begun comes into force later, and what had not is never done; nobody waits for either.
+TEST_F(KeeperThreadTest, NobodyWaitsForADiskThatHangs) {
+  SlowDisk disk;
+  const auto thread = Make(std::move(*OwnKeyFile::Open(path_, disk)));
+  thread->Start();
+  const auto rotate = [&](Duration patience) {
+    return thread->Ask([](KeyKeeper& keeper) { return keeper.Rotate(); }, patience).error();
+  };
+  disk.Hang();
+  EXPECT_EQ(rotate(std::chrono::milliseconds(300)), Unanswered::kUnderWay);
+  ASSERT_TRUE(disk.WaitUntilItHangs());
+  EXPECT_EQ(rotate(std::chrono::milliseconds(20)), Unanswered::kNotBegun);
+  EXPECT_EQ(thread->Status().generation, 1U);
+  disk.Release();
+  const auto generation = thread->Ask([](KeyKeeper& keeper) { return keeper.Status().generation; });
+  EXPECT_EQ(generation, 2U) << "the first, once it is stored, and not the second";
 }
 
 TEST_F(KeeperThreadTest, StopsAtOnceThoughNothingIsDueForHours) {
