@@ -31,6 +31,8 @@ constexpr std::size_t kBufferSize = 16 * 1024;
 constexpr Duration kLingerTime = std::chrono::seconds(1);
 constexpr std::size_t kDiscardedSizeMax = 256 * 1024;
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
+// Octets, or the end of what the client sends.
+constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP;
 
 // What an event is about: a slot and its generation, or one of these.
 constexpr std::uint64_t kTagWake = ~std::uint64_t{0};
@@ -149,10 +151,7 @@ void Worker::PrepareThread() {
     }
   }
   // On Linux, niceness belongs to the thread. That it cannot be lowered further is no reason to stop.
-  if (options.niceness != 0) {
-    const auto self = static_cast<id_t>(gettid());
-    setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + options.niceness);
-  }
+  if (options.niceness != 0) setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + options.niceness);
   if (pthread_getcpuclockid(pthread_self(), &cpu_clock_) == 0) has_cpu_clock_.store(true);
 }
 
@@ -329,13 +328,13 @@ void Worker::Open(int fd, std::size_t service, const IpAddress& peer) {
   slot.accepted = now_;
   const std::optional<IpEndpoint> local = LocalEndpoint(fd);
   slot.connection.Open(local.has_value() ? std::optional(local->address) : std::nullopt);
-  if (!Watch(fd, EPOLLIN, TagOf(index, slot.generation))) return Finish(index, ConnectionEnd::kTableFull, false);
+  if (!Watch(fd, kInput, TagOf(index, slot.generation))) return Finish(index, ConnectionEnd::kTableFull, false);
   deadlines_.Set(index, QueueOf(service, kExchange), now_ + shared_.settings[service].timeout);
 }
 
 void Worker::OnEvent(std::size_t index, std::uint32_t events) {
   Slot& slot = slots_[index];
-  if (slot.state == Slot::State::kLingering) return Discard(index);
+  if (slot.state == Slot::State::kLingering) return Discard(index, events);
   if ((events & EPOLLIN) != 0) return OnInput(index);
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) return Finish(index, ConnectionEnd::kReset, false);
   Settle(index);
@@ -389,7 +388,7 @@ void Worker::PollOutput(std::size_t index, bool wanted) {
   Slot& slot = slots_[index];
   epoll_event event{};
   event.data.u64 = TagOf(index, slot.generation);
-  if (wanted || !slot.peer_closed) event.events = wanted ? EPOLLOUT : EPOLLIN;
+  if (wanted || !slot.peer_closed) event.events = wanted ? EPOLLOUT : kInput;
   slot.polls_output = wanted;
   CHECK(epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, slot.fd, &event) == 0);
 }
@@ -425,12 +424,14 @@ void Worker::Finish(std::size_t index, ConnectionEnd end, bool linger) {
   deadlines_.Set(index, QueueOf(slot.service, kLinger), now_ + kLingerTime);
 }
 
-void Worker::Discard(std::size_t index) {
+void Worker::Discard(std::size_t index, std::uint32_t events) {
   Slot& slot = slots_[index];
   const ssize_t size = recv(slot.fd, buffer_.data(), buffer_.size(), 0);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size > 0) slot.discarded_size += static_cast<std::size_t>(size);
-  if (size <= 0 || slot.discarded_size > kDiscardedSizeMax) Release(index);
+  // When the end had come before we read and there was room for more, nothing is left that a reset could follow.
+  const bool is_drained = (events & EPOLLRDHUP) != 0 && size < static_cast<ssize_t>(buffer_.size());
+  if (size <= 0 || is_drained || slot.discarded_size > kDiscardedSizeMax) Release(index);
 }
 
 void Worker::Release(std::size_t index) {

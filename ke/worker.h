@@ -81,7 +81,7 @@ class Worker {
   void Open(int fd, std::size_t service, const IpAddress& peer);
   void OnEvent(std::size_t index, std::uint32_t events);
   void OnInput(std::size_t index);
-  void Discard(std::size_t index);
+  void Discard(std::size_t index, std::uint32_t events);
   void Settle(std::size_t index);
   bool Flush(std::size_t index);
   void PollOutput(std::size_t index, bool wanted);
