@@ -55,11 +55,12 @@ class Lab:
         self.certificate = self.authority.issue("compare.test", dns=["compare.test"], ip=[self.host])
 
     @contextlib.contextmanager
-    def ntsd(self, engine="auto", cpus=(), spread="hash"):
+    def ntsd(self, engine="auto", cpus=(), spread="hash", executable=None):
         """One worker of each kind on the server's CPU, or one on each of `cpus`."""
         cpus = cpus or [self.options.server_cpu]
         server = Ntsd(self.namespace, self.certificate, ntp=[f"{self.host}:{NTP_PORT}"], ke=[f"{self.host}:{KE_PORT}"],
-                      more=f'[workers]\nntp = {len(cpus)}\nke = {len(cpus)}\nengine = "{engine}"\nspread = "{spread}"\n')
+                      more=f'[workers]\nntp = {len(cpus)}\nke = {len(cpus)}\nengine = "{engine}"\nspread = "{spread}"\n',
+                      executable=executable)
         try:
             with pinned(*cpus):
                 server.start()
@@ -227,6 +228,8 @@ def ratios(results):
         if reference in results and name in results:
             pairs = zip(results[reference], results[name])
             found[f"{name} against {reference}: CPU an answer"] = statistics.median(a["cpu_us"] / b["cpu_us"] for a, b in pairs)
+            pairs = zip(results[reference], results[name])
+            found[f"{name} against {reference}: p99 at half load"] = statistics.median(a["half_p99_us"] / b["half_p99_us"] for a, b in pairs)
     for what, figure in (("NTS", "cpu_us"), ("plain", "cpu_us"), ("handshakes", "cpu_us")):
         ours, theirs = f"ntsd, {what}", f"chronyd, {what}"
         if ours in results and theirs in results:
@@ -291,7 +294,7 @@ def page(options, host, summaries, found):
         lines += ["", "## Which worker gets a datagram", "", "Two workers, loaded from both of their CPUs, so that each receives half.", ""]
         lines += table(summaries, spreads, SPREAD_COLUMNS)
     if found:
-        lines += ["", "## Ratios", "", "Medians of the rounds' ratios of CPU time; above 1, ours costs less.", "", "| | |", "|---|---:|"]
+        lines += ["", "## Ratios", "", "Medians of the rounds' ratios of CPU time and of latency; above 1, the one named first costs less or waits less.", "", "| | |", "|---|---:|"]
         lines += [f"| {name} | {value:.3f} |" for name, value in found.items()]
     return "\n".join(lines) + "\n"
 

@@ -28,7 +28,7 @@ class Ntsd:
     `ntp` and `ke` are the addresses to listen on; an empty list leaves that half of the service out."""
 
     def __init__(self, namespace, certificate, ntp=None, ke=None, user="", more="", set_values=(), metrics=METRICS,
-                 prefix=()):
+                 prefix=(), executable=None):
         self.namespace = namespace
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ntsd-", dir="/tmp"))
         self.config = self.folder / "ntsd.toml"
@@ -37,6 +37,7 @@ class Ntsd:
         self.log = self.folder / "log"
         self.set_values = list(set_values)
         self.prefix = list(prefix)  # of its command line, such as prlimit with its arguments
+        self.executable = executable  # of another build than the tested one
         self.process = None
         chain, key = certificate
         ntp = [f"0.0.0.0:{NTP_PORT}", f"[::]:{NTP_PORT}"] if ntp is None else ntp
@@ -64,7 +65,7 @@ user = "{user}"
 
     def command(self, *words):
         overrides = [word for value in self.set_values for word in ("--set", value)]
-        return [*self.prefix, program("ntsd"), "--config", self.config, *overrides, *words]
+        return [*self.prefix, self.executable or program("ntsd"), "--config", self.config, *overrides, *words]
 
     def start(self):
         """Starts it and returns when it has said READY; a start that fails shows what it wrote."""
