@@ -84,6 +84,7 @@ ReloadReport Service::ReloadNow() {
   } else {
     report = ReloadFrom(loaded->config);
   }
+  ReadLeapList();
   report.at = UnixSeconds(clock_.Now());
   {
     const std::lock_guard lock(config_mutex_);

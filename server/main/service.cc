@@ -23,7 +23,8 @@ namespace ntsd {
 namespace {
 
 constexpr Duration kGuardSweepInterval = std::chrono::minutes(1);
-constexpr Duration kCertificateLookInterval = std::chrono::seconds(5);
+constexpr Duration kFileLookInterval = std::chrono::seconds(5);
+constexpr Duration kLeapListInterval = std::chrono::hours(1);
 constexpr Duration kFilePatience = std::chrono::seconds(10);
 constexpr Duration kRound = std::chrono::seconds(1);
 constexpr Duration kDrainPatience = std::chrono::seconds(5);
@@ -280,6 +281,7 @@ void Service::MakeKeServer() {
 }
 
 std::string Service::StartThreads() {
+  ReadLeapList();
   watcher_->Tick();
   watcher_->Start();
   keeper_->Start();
@@ -289,7 +291,7 @@ std::string Service::StartThreads() {
   }
   pings_.assign(workers_.size(), 0);
   if (ke_server_) ke_server_->Start();
-  file_thread_ = std::make_unique<FileThread>(clock_, kCertificateLookInterval, [this] { LookAtCertificates(); });
+  file_thread_ = std::make_unique<FileThread>(clock_, kFileLookInterval, [this] { LookAtFiles(); });
   file_thread_->Start();
   if (metrics_) metrics_->Start();
   if (control_) control_->Start();
@@ -332,8 +334,14 @@ void Service::Housekeep() {
   if (WatchdogInterval() && workers_answer_) notifier_.Watchdog();
 }
 
-void Service::LookAtCertificates() {
+void Service::LookAtFiles() {
   for (const auto& keeper : certificate_keepers_) keeper->Poll();
+  if (clock_.Monotonic() >= next_leap_list_) ReadLeapList();
+}
+
+void Service::ReadLeapList() {
+  watcher_->ReadLeapList();
+  next_leap_list_ = clock_.Monotonic() + kLeapListInterval;
 }
 
 // Time is served all the same; only what is read from files stays as it is.

@@ -87,7 +87,8 @@ class Service {
   ReloadReport ReloadFrom(const Config& next);
   ReloadReport ReloadNow();
   void PostReload();
-  void LookAtCertificates();
+  void LookAtFiles();
+  void ReadLeapList();
   void Housekeep();
   void WarnOfSlowFiles();
   bool WorkersAnswer();
@@ -137,6 +138,7 @@ class Service {
   std::atomic<bool> workers_answer_{true};
   std::vector<std::uint64_t> pings_;
   MonotonicTime next_guard_sweep_{};
+  MonotonicTime next_leap_list_{};         // the file thread's
   std::atomic<bool> reload_waits_{false};  // of those that signals ask for: one is enough
   bool files_are_slow_ = false;
 };

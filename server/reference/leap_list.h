@@ -1,6 +1,6 @@
 // Keeps the list of leap seconds as it is on disk.
 //
-// Threads: belongs to one thread (the reference watcher). Memory: the list, a few kilobytes.
+// Threads: belongs to one thread, which may wait for a disk. Memory: the list, a few kilobytes.
 // Errors: a file that cannot be used is logged once, and the last good list is kept until it expires.
 #pragma once
 
@@ -17,7 +17,7 @@ class LeapList {
   // An empty `path`: there is no list.
   LeapList(std::string path, Log& log) : path_(std::move(path)), log_(log) {}
 
-  // Reads the file. True when the list has changed.
+  // Reads the file. True when the list has changed. Nothing to do without a path.
   bool Reload(UnixTime now);
   const std::optional<LeapTable>& table() const { return table_; }
   // Why the file could not be used at the last Reload(); empty when it could.

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #include "core/base/check.h"
 
@@ -19,7 +20,6 @@ constexpr Duration kTickInterval = std::chrono::seconds(1);
 // A daemon that asks us to slow down is asked half as often, again and again down to this, and so until we are
 // restarted: a limit that was met once will be met again.
 constexpr Duration kPollIntervalMax = std::chrono::seconds(64);
-constexpr Duration kLeapListInterval = std::chrono::hours(1);
 
 double ToMicroseconds(Duration duration) { return static_cast<double>(duration.count()) / 1000; }
 
@@ -40,8 +40,8 @@ ReferenceWatcher::ReferenceWatcher(const ReferenceSettings& settings, std::uniqu
       log_(log),
       state_({.distance_max = settings.distance_max, .precision = PrecisionLog2(MeasurePrecision(clock))},
              ReadClocks(clock)),
-      leap_list_(settings.leap_seconds_file, log),
       poll_interval_(kTickInterval),
+      leap_list_(settings.leap_seconds_file, log),
       stop_descriptor_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   CHECK(source_ != nullptr);
   CHECK(stop_descriptor_ >= 0);
@@ -54,13 +54,23 @@ ReferenceWatcher::~ReferenceWatcher() {
 
 void ReferenceWatcher::Tick() {
   LookAtTheClock();
-  const MonotonicTime now = clock_.Monotonic();
-  if (!leap_list_read_ || now - *leap_list_read_ >= kLeapListInterval) {
-    leap_list_read_ = now;
-    if (leap_list_.Reload(clock_.Now())) state_.SetLeapTable(leap_list_.table());
-  }
-  if (now >= next_poll_) AskTheSource();
+  TakeLeapList();
+  if (clock_.Monotonic() >= next_poll_) AskTheSource();
   Publish();
+}
+
+void ReferenceWatcher::ReadLeapList() {
+  const bool has_changed = leap_list_.Reload(clock_.Now());
+  const std::lock_guard lock(leap_mutex_);
+  leap_problem_ = leap_list_.problem();
+  if (!has_changed) return;
+  leap_table_ = leap_list_.table();
+  leap_table_is_new_ = true;
+}
+
+void ReferenceWatcher::TakeLeapList() {
+  const std::lock_guard lock(leap_mutex_);
+  if (std::exchange(leap_table_is_new_, false)) state_.SetLeapTable(leap_table_);
 }
 
 void ReferenceWatcher::LookAtTheClock() {
@@ -109,8 +119,11 @@ void ReferenceWatcher::Publish() {
   summary.reference_id = state.reference_id;
   summary.leap = summary.fit ? state.LeapAt(now.wall) : LeapIndicator::kUnsynchronized;
   if (state.leap_second.change != 0) summary.leap_at = state.leap_second.at;
-  summary.leap_problem = leap_list_.problem();
-  if (leap_list_.table()) summary.leap_list_expires = leap_list_.table()->expires;
+  {
+    const std::lock_guard lock(leap_mutex_);
+    summary.leap_problem = leap_problem_;
+    if (leap_table_) summary.leap_list_expires = leap_table_->expires;
+  }
   summary.root_delay = state.root_delay;
   summary.root_dispersion = state.RootDispersionAt(now.monotonic);
   if (state_.sample()) {

@@ -2,7 +2,8 @@
 // the clock is stepped.
 //
 // Threads: made and destroyed by the main thread. Either the watcher's own thread (Start) or one caller (Tick) works
-//          it, not both. Summary() and faults() may be called by any thread at any time.
+//          it, not both. ReadLeapList() by one other thread, or by one caller too. Summary() and faults() may be called
+//          by any thread at any time.
 // Memory: a descriptor for the alarm and one to stop, opened at construction; afterwards next to none.
 // Errors: a source that cannot be asked is counted and shows in the state; nothing throws, nothing ends the thread.
 #pragma once
@@ -57,6 +58,10 @@ class ReferenceWatcher {
   // see a state that nobody decided.
   void Tick();
 
+  // Reads the file of leap seconds; the next Tick() uses it. To be called before the first one, and again now and then.
+  // It is the only thing here that waits for a disk, so not the watcher's thread does it.
+  void ReadLeapList();
+
   void Start();
   void Stop();  // waits for the thread: at most kPollTimeout
 
@@ -67,6 +72,7 @@ class ReferenceWatcher {
  private:
   void Run();
   void LookAtTheClock();
+  void TakeLeapList();
   void AskTheSource();
   void Publish();
   void LogChanges(const ReferenceSummary& before, const ReferenceSummary& after);
@@ -80,12 +86,17 @@ class ReferenceWatcher {
 
   // Of the thread that ticks.
   ReferenceState state_;
-  LeapList leap_list_;
   StepAlarm alarm_;
   std::optional<ReferenceFault> last_fault_;
-  std::optional<MonotonicTime> leap_list_read_;
   Duration poll_interval_;
   MonotonicTime next_poll_{};
+
+  LeapList leap_list_;  // of the thread that reads it
+
+  std::mutex leap_mutex_;  // guards what that thread leaves for the other, and never waits for anything
+  std::optional<LeapTable> leap_table_;
+  std::string leap_problem_;
+  bool leap_table_is_new_ = false;
 
   mutable std::mutex summary_mutex_;
   ReferenceSummary summary_;

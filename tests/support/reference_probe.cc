@@ -56,6 +56,7 @@ int Run(char** argv, int argc) {
     return 1;
   }
   ReferenceWatcher watcher(settings, *std::move(source), clock, published, log);
+  watcher.ReadLeapList();
   watcher.Tick();
   watcher.Start();
   pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};

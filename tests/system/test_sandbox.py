@@ -4,6 +4,7 @@ What the sandbox forbids is tried from inside by tests/unit/server/sandbox. A bu
 these tests run with `auto` and look at the rest.
 """
 
+import hashlib
 import os
 import pathlib
 import shutil
@@ -200,14 +201,22 @@ def test_followed_keys_are_read_again(net, shut_in):
     assert_serves(net)
 
 
-def test_a_list_of_leap_seconds_is_read(net, shut_in):
-    server = shut_in()
-    folder = server.folder / "leap"
-    folder.mkdir(mode=0o755)
-    (folder / "list").write_text("#$ 3676924800\n#@ 3928521600\n2272060800 10\n")
-    server.set_values.append(f"reference.leap-seconds={folder / 'list'}")
+@pytest.mark.parametrize("engine", ["io_uring", "mmsg"])
+def test_a_list_of_leap_seconds_is_read_again(net, shut_in, engine):
+    server = shut_in(f"workers.engine={engine}")
+    path = server.folder / "leap" / "list"
+    path.parent.mkdir(mode=0o755)
+    path.write_text("#$ 3676924800\n#@ 4200000000\n2272060800 10\n")
+    server.set_values.append(f"reference.leap-seconds={path}")
     server.start()
-    assert "cannot be read" not in server.output()
+    assert "there is no line with the hash" in server.output() and "cannot be read" not in server.output()
+    # As a package or a timer does: another file in its place.
+    digest = hashlib.sha1(b"3676924800" b"4200000000" b"227206080010").hexdigest()
+    beside = path.with_name("new")
+    beside.write_text(path.read_text() + "#h " + " ".join(digest[i:i + 8] for i in range(0, 40, 8)) + "\n")
+    beside.rename(path)
+    server.ctl("reload")
+    wait_until(lambda: "the list of leap seconds can be used again" in server.output(), 5, "the new list is in use")
 
 
 def test_chronyd_may_come_late_and_come_back(net, shut_in, chronyd):

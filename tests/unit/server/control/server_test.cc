@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -135,6 +136,10 @@ TEST_F(ControlServerTest, AFullTableIsEmptiedByTheDeadline) {
 }
 
 TEST_F(ControlServerTest, WithoutADescriptorItWaitsAndDoesNotSpin) {
+  const char* const preloaded = getenv("LD_PRELOAD");
+  if (preloaded != nullptr && std::string_view(preloaded).find("vgpreload") != std::string_view::npos) {
+    GTEST_SKIP() << "valgrind itself accepts what is beyond the limit, and closes it";
+  }
   Open(Options());
   server_->Start();
   const auto cpu_time = [] {
