@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""How true the timestamps of ntsd and chronyd are, side by side on one machine: idle, at half load and at nine tenths.
+"""How true the timestamps of ntsd and chronyd are, side by side on one machine: idle, at half load, at nine tenths, saturated.
 
     bench/peers/stamps.py [--rounds 3] [--seconds 2] [--server-cpu 0] [--load-cpu 1] [--link loopback|veth] [--only WORDS…]
                           [--out bench/results]
@@ -26,7 +26,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import compare  # noqa: E402
 
 IDLE_RATE = 1000
-LOADS = {"idle": None, "50 %": 0.5, "90 %": 0.9}
+LOADS = {"idle": None, "50 %": 0.5, "90 %": 0.9, "saturated": "max"}
 SERVERS = {"ntsd": lambda lab: lab.ntsd(), "ntsd, mmsg": lambda lab: lab.ntsd(engine="mmsg"), "chronyd": lambda lab: lab.chronyd()}
 KINDS = {"plain": compare.PLAIN, "NTS": compare.NTS}
 SUBJECTS = {f"{server}, {kind}": (SERVERS[server], KINDS[kind]) for server in SERVERS for kind in KINDS}
@@ -47,7 +47,7 @@ def measure(lab, start, load):
         lab.load("ntp", *words, "--rate", "max", "--seconds", 0.5)
         peak = lab.load("ntp", *words, "--rate", "max", "--seconds", 1)["answer_rate"]
         for name, share in LOADS.items():
-            rate = round(share * peak) if share else IDLE_RATE
+            rate = share if share == "max" else round(share * peak) if share else IDLE_RATE
             result = lab.load("ntp", *words, "--rate", rate, "--seconds", options.seconds, "--stamps", 50 if share else 1)
             figures[name, "cpu_us"] = result["server_us_per_answer"]
             for figure in FIGURES:
