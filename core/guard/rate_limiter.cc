@@ -9,21 +9,12 @@
 namespace ntsd {
 namespace {
 
-// A cell: the tag of the network in its upper 24 bits, the time when the bucket will be full again in its lower 40.
-// No tag is zero, so a cell that was never used belongs to nobody.
-// The tick of 2^-18 s keeps a rate of kRateMax within 4 %, and 40 bits of it pass in 48 days.
-constexpr unsigned kTagBits = 24;
-constexpr unsigned kTimeBits = 64 - kTagBits;
-constexpr std::uint64_t kTimeMask = (std::uint64_t{1} << kTimeBits) - 1;
 constexpr std::uint64_t kTicksPerSecond = std::uint64_t{1} << 18;
-// Tag, first line and second line use different bits of a hash, so that they are independent.
-constexpr unsigned kLineBits = 20;
-static_assert(kTagBits + 2 * kLineBits <= 64);
-static_assert(kRateCellsMax / kRateCellsPerLine <= std::size_t{1} << kLineBits);
+static_assert(kRateCellsMax / kRateCellsPerLine <= std::size_t{1} << kRateLineBits);
 // The workers read their clocks one after another, so one may look at a bucket with a time from before its last change.
 constexpr std::uint64_t kClockSkewMax = 60 * kTicksPerSecond;
 // Between two sweeps no full bucket may come round to look like one in debt.
-static_assert((kRateSweepInterval_s + 2 * kRefillTimeMax_s) * kTicksPerSecond + kClockSkewMax < kTimeMask);
+static_assert((kRateSweepInterval_s + 2 * kRefillTimeMax_s) * kTicksPerSecond + kClockSkewMax < kRateTimeMask);
 
 // Another thread took a token of the same bucket each time that we were late. That often, and the bucket is busy.
 constexpr int kAttemptsMax = 16;
@@ -47,20 +38,13 @@ std::uint64_t ToTicks(MonotonicTime time) {
   const auto fraction_ns = static_cast<std::uint64_t>((since_start - seconds).count());
   return (static_cast<std::uint64_t>(seconds.count()) * kTicksPerSecond +
           fraction_ns * kTicksPerSecond / 1'000'000'000) &
-         kTimeMask;
+         kRateTimeMask;
 }
-
-std::uint64_t TagOf(std::uint64_t hash) {
-  const std::uint64_t tag = hash >> kTimeBits;
-  return tag + (tag == 0 ? 1 : 0);
-}
-
-std::uint64_t Pack(std::uint64_t full_at, std::uint64_t tag) { return tag << kTimeBits | full_at; }
 
 // How long until the bucket is full. Zero when it is, or when the cell's time lies so far ahead that it must be long
 // past: nobody can owe more than `debt_max`.
 std::uint64_t DebtOf(std::uint64_t cell, std::uint64_t now, std::uint64_t debt_max) {
-  const std::uint64_t debt = (cell - now) & kTimeMask;
+  const std::uint64_t debt = (cell - now) & kRateTimeMask;
   return debt <= debt_max && cell != 0 ? debt : 0;
 }
 
@@ -91,15 +75,16 @@ void RatePolicy::Succeed(const RatePolicy& earlier) { debt_max_ = std::max(debt_
 
 RateLimiter::RateLimiter(std::size_t cell_count, Random& random)
     : hash_(random),
+      search_(AvailableTagSearches().front()),
       line_count_(std::bit_ceil((std::max<std::size_t>(cell_count, 1) + kRateCellsPerLine - 1) / kRateCellsPerLine)),
-      lines_(std::make_unique<Line[]>(line_count_)) {
+      lines_(std::make_unique<RateLine[]>(line_count_)) {
   CHECK(cell_count <= kRateCellsMax);
 }
 
-inline RateLimiter::Line& RateLimiter::FirstLine(std::uint64_t hash) const { return lines_[hash & (line_count_ - 1)]; }
+inline RateLine& RateLimiter::FirstLine(std::uint64_t hash) const { return lines_[hash & (line_count_ - 1)]; }
 
-inline RateLimiter::Line& RateLimiter::SecondLine(std::uint64_t hash) const {
-  return lines_[hash >> kLineBits & (line_count_ - 1)];
+inline RateLine& RateLimiter::SecondLine(std::uint64_t hash) const {
+  return lines_[hash >> kRateLineBits & (line_count_ - 1)];
 }
 
 void RateLimiter::Prepare(const RatePolicy& policy, std::span<const IpAddress> sources,
@@ -114,7 +99,7 @@ void RateLimiter::Prepare(const RatePolicy& policy, std::span<const IpAddress> s
 
 // A cell that may stand for the network, what it held when we looked, and what the network owes by it.
 struct RateLimiter::Candidate {
-  Cell* cell = nullptr;
+  RateCell* cell = nullptr;
   std::uint64_t value = 0;
   std::uint64_t debt = 0;
 };
@@ -131,17 +116,18 @@ void RateLimiter::Decide(const RatePolicy& policy, std::span<const std::uint64_t
   CHECK(hashes.size() <= kBatchSizeMax && verdicts.size() == hashes.size() && policy.limited());
   const std::uint64_t now_ticks = ToTicks(now);
   // Where each one stood when the batch came by. Who is not in its first line has its second one fetched meanwhile.
-  std::array<Cell*, kBatchSizeMax> cells;
+  std::array<std::uint8_t, kBatchSizeMax> cells;
+  search_.find(lines_.get(), line_count_ - 1, hashes.data(), cells.data(), hashes.size());
   for (std::size_t i = 0; i < hashes.size(); ++i) {
-    cells[i] = FindIn(FirstLine(hashes[i]), hashes[i]);
-    if (cells[i] == nullptr) __builtin_prefetch(&SecondLine(hashes[i]), 1);
+    if (cells[i] == kNoCell) __builtin_prefetch(&SecondLine(hashes[i]), 1);
   }
   std::array<std::uint8_t, kBatchSizeMax> excess;
   std::size_t excess_count = 0;
   for (std::size_t i = 0; i < hashes.size(); ++i) {
     verdicts[i] = RateVerdict::kWithin;
     excess[excess_count] = static_cast<std::uint8_t>(i);
-    const Candidate found = cells[i] == nullptr ? Candidate{} : OwnIn(*cells[i], policy, hashes[i], now_ticks);
+    const Candidate found =
+        cells[i] == kNoCell ? Candidate{} : OwnIn(FirstLine(hashes[i]).cells[cells[i]], policy, hashes[i], now_ticks);
     excess_count += Take(policy, found, hashes[i], now_ticks) ? 0 : 1;
   }
   if (excess_count == 0) return;
@@ -162,9 +148,9 @@ inline bool RateLimiter::Take(const RatePolicy& policy, Candidate candidate, std
     if (candidate.cell == nullptr) candidate = FindOwn(policy, hash, now);
     if (candidate.cell == nullptr) candidate = FindPlace(policy, hash, now);
     if (candidate.debt + policy.interval_ > policy.depth_) return false;
-    const std::uint64_t full_at = (now + candidate.debt + policy.interval_) & kTimeMask;
-    if (candidate.cell->compare_exchange_strong(candidate.value, Pack(full_at, TagOf(hash)), std::memory_order_relaxed,
-                                                std::memory_order_relaxed)) {
+    const std::uint64_t full_at = (now + candidate.debt + policy.interval_) & kRateTimeMask;
+    if (candidate.cell->compare_exchange_strong(candidate.value, PackRateCell(full_at, RateTagOf(hash)),
+                                                std::memory_order_relaxed, std::memory_order_relaxed)) {
       return true;
     }
     candidate = {};
@@ -173,31 +159,28 @@ inline bool RateLimiter::Take(const RatePolicy& policy, Candidate candidate, std
 }
 
 // What the network owes by its cell; nothing when the cell was taken over in this moment.
-inline RateLimiter::Candidate RateLimiter::OwnIn(Cell& cell, const RatePolicy& policy, std::uint64_t hash,
+inline RateLimiter::Candidate RateLimiter::OwnIn(RateCell& cell, const RatePolicy& policy, std::uint64_t hash,
                                                  std::uint64_t now) {
   const std::uint64_t value = cell.load(std::memory_order_relaxed);
-  if ((value ^ Pack(0, TagOf(hash))) > kTimeMask) return {};
+  if ((value ^ PackRateCell(0, RateTagOf(hash))) > kRateTimeMask) return {};
   return {&cell, value, DebtOf(value, now, policy.debt_max_)};
 }
 
 RateLimiter::Candidate RateLimiter::FindOwn(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const {
-  Cell* cell = FindIn(FirstLine(hash), hash);
+  RateCell* cell = FindIn(FirstLine(hash), hash);
   if (cell == nullptr) cell = FindIn(SecondLine(hash), hash);
   if (cell == nullptr) return {};
   return OwnIn(*cell, policy, hash, now);
 }
 
-// The first cell of the line that is the network's, or nullptr. Without a branch: where it stands cannot be foreseen.
-inline RateLimiter::Cell* RateLimiter::FindIn(Line& line, std::uint64_t hash) {
-  const std::uint64_t owned = Pack(0, TagOf(hash));
-  Cell* found = nullptr;
-#pragma GCC unroll 8  // otherwise half of the work would be counting
-  for (std::size_t i = kRateCellsPerLine; i-- > 0;) {
-    Cell& cell = line.cells[i];
+// The first cell of the line that is the network's, or nullptr.
+RateCell* RateLimiter::FindIn(RateLine& line, std::uint64_t hash) {
+  const std::uint64_t owned = PackRateCell(0, RateTagOf(hash));
+  for (RateCell& cell : line.cells) {
     // Its own leaves the time alone.
-    found = (cell.load(std::memory_order_relaxed) ^ owned) <= kTimeMask ? &cell : found;
+    if ((cell.load(std::memory_order_relaxed) ^ owned) <= kRateTimeMask) return &cell;
   }
-  return found;
+  return nullptr;
 }
 
 // Where a new network goes: into a free cell of its first line or of the emptier one, else over the cell nearest to
@@ -214,11 +197,11 @@ RateLimiter::Candidate RateLimiter::FindPlace(const RatePolicy& policy, std::uin
   return place;
 }
 
-RateLimiter::Room RateLimiter::LookAround(Line& line, const RatePolicy& policy, std::uint64_t now) const {
+RateLimiter::Room RateLimiter::LookAround(RateLine& line, const RatePolicy& policy, std::uint64_t now) const {
   const std::uint64_t half_depth = policy.depth_ / 2;
   Room room;
   std::uint64_t least_debt = ~std::uint64_t{0};
-  for (Cell& cell : line.cells) {
+  for (RateCell& cell : line.cells) {
     const std::uint64_t value = cell.load(std::memory_order_relaxed);
     const std::uint64_t debt = DebtOf(value, now, policy.debt_max_);
     room.used_count += static_cast<std::size_t>(debt != 0);
@@ -235,8 +218,8 @@ RateLimiter::Room RateLimiter::LookAround(Line& line, const RatePolicy& policy, 
 std::size_t RateLimiter::Sweep(const RatePolicy& policy, MonotonicTime now) {
   const std::uint64_t now_ticks = ToTicks(now);
   std::size_t used_count = 0;
-  for (Line& line : std::span(lines_.get(), line_count_)) {
-    for (Cell& cell : line.cells) {
+  for (RateLine& line : std::span(lines_.get(), line_count_)) {
+    for (RateCell& cell : line.cells) {
       std::uint64_t value = cell.load(std::memory_order_relaxed);
       if (value == 0) continue;
       if (DebtOf(value, now_ticks, policy.debt_max_) != 0) {

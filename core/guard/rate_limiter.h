@@ -28,18 +28,17 @@
 // used from then on, and the other is forgotten when it is full; such a network had at most one burst twice.
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 
-#include "core/base/counters.h"
 #include "core/base/expected.h"
 #include "core/base/random.h"
 #include "core/base/time.h"
 #include "core/guard/prefix_hash.h"
+#include "core/guard/rate_cell.h"
+#include "core/guard/tag_search.h"
 #include "core/limits.h"
 
 namespace ntsd {
@@ -114,25 +113,22 @@ class RateLimiter {
   std::size_t cell_count() const { return line_count_ * kRateCellsPerLine; }
 
  private:
-  using Cell = std::atomic<std::uint64_t>;
-  struct alignas(kCacheLineSize) Line {
-    std::array<Cell, kRateCellsPerLine> cells;
-  };
   struct Candidate;
   struct Room;
 
-  Line& FirstLine(std::uint64_t hash) const;
-  Line& SecondLine(std::uint64_t hash) const;
-  static Cell* FindIn(Line& line, std::uint64_t hash);
-  static Candidate OwnIn(Cell& cell, const RatePolicy& policy, std::uint64_t hash, std::uint64_t now);
+  RateLine& FirstLine(std::uint64_t hash) const;
+  RateLine& SecondLine(std::uint64_t hash) const;
+  static RateCell* FindIn(RateLine& line, std::uint64_t hash);
+  static Candidate OwnIn(RateCell& cell, const RatePolicy& policy, std::uint64_t hash, std::uint64_t now);
   bool Take(const RatePolicy& policy, Candidate candidate, std::uint64_t hash, std::uint64_t now);
   Candidate FindOwn(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const;
   Candidate FindPlace(const RatePolicy& policy, std::uint64_t hash, std::uint64_t now) const;
-  Room LookAround(Line& line, const RatePolicy& policy, std::uint64_t now) const;
+  Room LookAround(RateLine& line, const RatePolicy& policy, std::uint64_t now) const;
 
   PrefixHash hash_;
+  TagSearch search_;
   std::size_t line_count_;
-  std::unique_ptr<Line[]> lines_;
+  std::unique_ptr<RateLine[]> lines_;
 };
 
 }  // namespace ntsd
