@@ -259,7 +259,8 @@ fi
 if $want_interop && $release_built; then
   if Step "Unpack the peers" peers Peers; then
     # These wait for other programs' polls most of the time: several files at once.
-    Step "Interoperation with real peers, and the sandbox" interop Programs interop release -n 4 --dist loadfile tests/interop tests/system/test_sandbox.py
+    Step "Interoperation with real peers, and the sandbox" interop Programs interop release -n 4 --dist loadfile tests/interop tests/system/test_sandbox.py \
+      $($want_full && echo tests/system/test_growth.py)
     # Which clients work with which policy of ntsd, as a table.
     sed -n '/^client  /,/^[^a-z]/{/^[a-z]/s/^/    /p}' "$logs/interop.log"
     Step "Conformance: ntsd, chronyd and NTPsec" conformance Programs conformance release tests/conformance
@@ -268,7 +269,7 @@ if $want_interop && $release_built; then
   # The sandbox had its turn; faults and the soak take a minute each.
   system=(tests/system)
   if ! $want_full; then system+=(--ignore=tests/system/test_sandbox.py --ignore=tests/system/test_faults.py --ignore=tests/system/test_soak.py
-    --ignore=tests/system/test_keys_lost.py); fi
+    --ignore=tests/system/test_keys_lost.py --ignore=tests/system/test_growth.py); fi
   BeginFuzzBuild
   if [[ -x build/asan/bin/ntsd ]] && ($want_unit || $want_sanitize); then
     Step "The whole system, with sanitizers" system Programs system asan "${system[@]}"

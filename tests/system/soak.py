@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A long run of ntsd under load and abuse at once, in namespaces of its own. Exit status 0: nothing was lost and nothing grew.
 
-    tests/system/soak.py --minutes 20 --rate 1000 --json soak.json
+    tests/system/soak.py --minutes 20 --share 0.8 --json soak.json
 
 All at the same time, for so long: clients that spend every cookie once; honest NTS-KE; datagrams that are garbage, or carry forged
 and stale cookies; connections that misbehave in every way that ntsload knows; a new key every 10 s, and a reload with another
@@ -9,12 +9,14 @@ certificate every 5 s. Then it asserts that
 
 * every valid request that reached the server was answered, and every answer reached its client, be it late;
 * no valid cookie was answered by NTSN, and no forged one by time;
-* honest handshakes succeeded, but for those that the server turned away because it had too little of the machine;
+* every honest handshake succeeded. On a machine that does other things too, a stall turns some away; then --may-fail says how
+  many in a thousand may be, the result says so, and none of them may be an error of ours;
 * memory did not grow: a line through the second half of the samples rises by less than 4 MiB an hour, or a quarter of a MiB in all
   (whichever is more), which a leak of 50 octets in each connection would exceed at these rates;
 * no descriptor is left when the load is gone.
 
-Rates are per second and fixed, so that a machine that does other things as well can bear them: see README.md for what was run. What
+Rates are per second. With --share S they are multiplied by S times the largest factor that is borne without loss for a few seconds,
+found before the soak begins; the misbehaving connections are not. Without it they are as given. See README.md for what was run. What
 never reached the server (bursts that follow a stall of the generator overflow the kernel's queues) is told and is no fault.
 """
 
@@ -39,6 +41,7 @@ SERVER = Net.SERVER_V4[0]
 ROTATE_SECONDS, RELOAD_SECONDS, SAMPLE_SECONDS = 10, 5, 2
 TURNED_AWAY = ("saturated", "table_full", "prefix_full", "handshake_timeout", "request_timeout", "response_timeout", "idle_timeout")
 MISBEHAVIOUR = ("slow", "half-open", "garbage", "wrong-alpn", "oversized")
+CALIBRATE_SECONDS = 5
 SETTLE_SECONDS = 8  # what misbehaves is cut off after ke.timeout, 5 s
 GROWTH_PER_HOUR, GROWTH_IN_ALL = 4 << 20, 256 << 10
 
@@ -50,6 +53,8 @@ def arguments():
     parser.add_argument("--handshakes", type=int, default=20, help="honest NTS-KE exchanges")
     parser.add_argument("--flood", type=int, default=1000, help="datagrams that are garbage, forged or stale")
     parser.add_argument("--abuse", type=int, default=50, help="NTS-KE connections that misbehave")
+    parser.add_argument("--share", type=float, help="of what this machine bears of this mixture, 0.8 for example")
+    parser.add_argument("--may-fail", type=float, default=0, metavar="PER_MILLE", help="honest handshakes, on a machine that is shared")
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--json", type=pathlib.Path, help="where the result goes as well")
     return parser.parse_args()
@@ -72,7 +77,7 @@ class Load:
 def start_loads(net, folder, options):
     seconds = ("--seconds", round(options.minutes * 60))
     loads = {
-        "valid": Load(net, folder, "valid", "ntp", "--rate", options.rate, "--clients", max(50, options.rate), "--cookies", "fresh", "--placeholders", 1,
+        "valid": Load(net, folder, "valid", "ntp", "--rate", options.rate, "--clients", min(2000, max(50, options.rate)), "--cookies", "fresh", "--placeholders", 1,
                       "--timeout", 10, *seconds),
         "handshakes": Load(net, folder, "handshakes", "ke", "--rate", options.handshakes, "--arrivals", "poisson", "--timeout", 20, *seconds),
     }
@@ -83,6 +88,37 @@ def start_loads(net, folder, options):
         loads["abuse"] = Load(net, folder, "abuse", "ke", "--rate", options.abuse, "--concurrency", 4000, "--timeout", 20,
                               "--misbehave", *(f"{kind}={1 / len(MISBEHAVIOUR)}" for kind in MISBEHAVIOUR), *seconds)
     return loads
+
+
+def scaled(options, factor, minutes):
+    changed = {name: max(1, round(getattr(options, name) * factor)) for name in ("rate", "handshakes", "flood") if getattr(options, name)}
+    return argparse.Namespace(**{**vars(options), **changed, "minutes": minutes})
+
+
+def is_borne(net, folder, options):
+    """Whether every valid request and every honest handshake is answered at these rates, at the pace that was asked for."""
+    results = {name: load.result() for name, load in start_loads(net, folder, options).items()}
+    answers, honest = results["valid"]["answers"], results["handshakes"]["endings"]["honest"]
+    print(f"tried {options.rate} valid requests a second: {answers['sent']} sent, {answers['kinds'].get('ok', 0)} answered in time; "
+          f"{honest['ok']} of {honest['ended']} handshakes", file=sys.stderr, flush=True)
+    return (answers["sent"] >= 0.98 * options.rate * options.minutes * 60 and answers["kinds"].get("ok", 0) >= 0.999 * answers["sent"]
+            and honest["ok"] == honest["ended"])
+
+
+def capacity(net, folder, options):
+    """The largest factor of the rates that is borne, to a tenth or so."""
+    borne = lambda factor: is_borne(net, folder, scaled(options, factor, CALIBRATE_SECONDS / 60))  # noqa: E731
+    low = 1.0
+    if not borne(low):
+        raise SystemExit("soak.py: this machine does not bear the rates as they are given: give smaller ones")
+    # Ends: nobody bears two million times as much.
+    while borne(2 * low):
+        low *= 2
+    high = 2 * low
+    for _ in range(3):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if borne(middle) else (low, middle)
+    return low
 
 
 class Samples:
@@ -162,7 +198,9 @@ def judge(results, metrics, samples, baseline, left, reloads, options):
         faults.append(f"valid requests were answered by {valid}")
     honest = results["handshakes"]["endings"]["honest"]
     ends = {sample.split('"')[1]: count for sample, count in metrics.items() if sample.startswith("ntsd_ke_connections_total") and count}
-    if honest["ended"] - honest["ok"] > sum(ends.get(name, 0) for name in TURNED_AWAY) or "internal_error" in ends:
+    turned_away = honest["ended"] - honest["ok"]
+    if (turned_away > honest["ended"] * options.may_fail / 1000 or turned_away > sum(ends.get(name, 0) for name in TURNED_AWAY)
+            or "internal_error" in ends):
         faults.append(f"honest handshakes ended {honest}; all connections {ends}")
     flood = results.get("flood", {}).get("answers", {}).get("by_request", {})
     for kind in ("forged", "stale"):
@@ -177,7 +215,8 @@ def judge(results, metrics, samples, baseline, left, reloads, options):
     if metric("reload_total", '"failed"') or metric("reload_total", '"ok"') < reloads * 0.9:
         faults.append(f"{metric('reload_total', 'failed')} of {reloads} reloads failed")
     seen = {
-        "minutes": round(samples.rows[-1][0] / 60, 1), "valid": {"sent": sent, "reached_the_server": opened, **valid},
+        "minutes": round(samples.rows[-1][0] / 60, 1), "share": options.share, "may_fail_per_mille": options.may_fail,
+        "rates": {name: getattr(options, name) for name in ("rate", "handshakes", "flood", "abuse")}, "valid": {"sent": sent, "reached_the_server": opened, **valid},
         "honest_handshakes": honest, "connections": ends, "flood": flood,
         "abuse": results.get("abuse", {}).get("endings"), "socket_drops": metric("ntp_socket_drops_total"), "reloads": reloads,
         "rotations_seen": options.minutes * 60 / ROTATE_SECONDS, "cookies_by_key_age": {
@@ -197,6 +236,10 @@ def main():
                   set_values=[f"keys.rotate-every={ROTATE_SECONDS}s", f"workers.engine={options.engine}"])
     try:
         server.start()
+        if options.share:
+            options = scaled(options, options.share * capacity(net, folder, options), options.minutes)
+            time.sleep(SETTLE_SECONDS)
+            server.restart()  # counters begin anew
         samples = Samples(server)
         baseline = samples.descriptors()
         loads = start_loads(net, folder, options)
