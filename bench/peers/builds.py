@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """What a change gives: several builds of ntsd in turns on one CPU, loaded from another, and a dated table.
 
-    bench/peers/builds.py --build NAME=PATH… [--rounds 5] [--seconds 1] [--kind NTS|plain] [--engine io_uring|mmsg] [--out bench/results]
+    bench/peers/builds.py --build NAME=PATH[,KEY=VALUE…]… [--rounds 5] [--seconds 1] [--kind NTS|plain] [--engine io_uring|mmsg] [--out bench/results]
                           [--server-cpu 0] [--load-cpu 1] [--link loopback|veth] [--name builds] [--note WORDS]
 
-PATH is a program `ntsd`. Every round runs every build once, beginning with another one each time, as compare.py does, and the
+PATH is a program `ntsd`; KEY=VALUE, such as process.sandbox=off, a setting that this one has beside the common ones, so that the same
+program can stand twice. Every round runs every build once, beginning with another one each time, as compare.py does, and the
 echo as a worker beside them. Ratios are to the build named first, round by round.
 
 It needs root (or `unshare -Urn`); the load comes from build/release/bin/ntsload.
@@ -29,21 +30,24 @@ RATIOS = (("CPU", "cpu_us"), ("CPU at half load", "half_cpu_us"), ("p50 at half 
 
 def options_of(words):
     own = argparse.ArgumentParser(add_help=False)
-    own.add_argument("--build", action="append", required=True, metavar="NAME=PATH")
+    own.add_argument("--build", action="append", required=True, metavar="NAME=PATH[,KEY=VALUE…]")
     own.add_argument("--kind", choices=sorted(LOADS), default="NTS")
     own.add_argument("--engine", default="auto")
     mine, rest = own.parse_known_args(words)
     options = compare.options_of(rest)
     options.kind, options.engine = mine.kind, mine.engine
-    options.builds = {name: pathlib.Path(path).resolve() for name, path in (build.split("=", 1) for build in mine.build)}
+    options.builds = {}
+    for name, words in (build.split("=", 1) for build in mine.build):
+        path, *settings = words.split(",")
+        options.builds[name] = (pathlib.Path(path).resolve(), settings)
     return options
 
 
 def measure(options, lab):
     load, echo_load = LOADS[options.kind]
     subjects = {ECHO: (lambda lab: lab.echo(*compare.LIKE_A_WORKER), echo_load)}
-    for name, path in options.builds.items():
-        subjects[name] = (lambda lab, path=path: lab.ntsd(engine=options.engine, executable=path), load)
+    for name, (path, settings) in options.builds.items():
+        subjects[name] = (lambda lab, path=path, settings=settings: lab.ntsd(engine=options.engine, executable=path, settings=settings), load)
     results, host, names = {}, None, list(subjects)
     for number in range(options.rounds):
         for name in names[number % len(names):] + names[:number % len(names)]:
@@ -67,7 +71,7 @@ def ratio_lines(options, results):
 
 def page(options, host, results):
     summaries = {name: compare.summarize(rounds) for name, rounds in results.items()}
-    builds = " ".join(f"--build '{name}=…'" for name in options.builds)
+    builds = " ".join(f"--build '{','.join([f'{name}=…', *settings])}'" for name, (_, settings) in options.builds.items())
     lines = [f"# Builds side by side, {host['date'][:10]}", ""]
     if options.note:
         lines += [options.note, ""]

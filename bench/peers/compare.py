@@ -54,12 +54,12 @@ class Lab:
         self.certificate = self.authority.issue("compare.test", dns=["compare.test"], ip=[self.host])
 
     @contextlib.contextmanager
-    def ntsd(self, engine="auto", cpus=(), spread="hash", executable=None):
+    def ntsd(self, engine="auto", cpus=(), spread="hash", executable=None, settings=()):
         """One worker of each kind on the server's CPU, or one on each of `cpus`."""
         cpus = cpus or [self.options.server_cpu]
         server = Ntsd(self.namespace, self.certificate, ntp=[f"{self.host}:{NTP_PORT}"], ke=[f"{self.host}:{KE_PORT}"],
                       more=f'[workers]\nntp = {len(cpus)}\nke = {len(cpus)}\nengine = "{engine}"\nspread = "{spread}"\n',
-                      executable=executable)
+                      executable=executable, set_values=settings)
         try:
             with pinned(*cpus):
                 server.start()
