@@ -18,7 +18,8 @@
 // Threads: Prepare() and Decide() by any number of threads at once; Sweep() beside them.
 // Memory: kRateCellsPerLine cells of 8 octets a cache line, allocated when it is made; nothing afterwards.
 // Errors: none while it runs.
-// Speed: the first lines of a batch are fetched together, then the second lines of those who were not found.
+// Speed: the first lines of a batch are fetched together and searched a line at once (tag_search.h), then the second
+// lines of those who were not found.
 //
 // Proof. All that is known about a network is in one 64-bit cell, and it only changes by compare-and-swap, so no thread
 // sees half of a change and no token is taken twice. Relaxed order suffices: a cell publishes nothing but itself. A
