@@ -1,5 +1,5 @@
 // Memory for OpenSSL from lists that each thread keeps: a handshake takes some 730 pieces and gives them all back,
-// which was 6 to 7 % of its cost with a general allocator, and is 3 to 4 % so.
+// which was 6 to 7 % of its cost with a general allocator, and is about 4 % so.
 //
 // Threads: any. A piece may be given back by another thread than took it; it then serves that thread.
 // Memory: a thread keeps at most kKeptOctetsMax of each size, but from kKeptPiecesMin to kKeptPiecesMax pieces: below
