@@ -59,7 +59,9 @@ def test_a_storm_for_new_keys_is_survived_and_ntp_goes_on(net, ntsd):
     honest = storm["endings"]["honest"]
     ends = {sample.split('"')[1]: count for sample, count in server.metrics().items() if sample.startswith("ntsd_ke_connections_total") and count}
     assert honest["ok"] > 100 and honest["ok"] >= 0.5 * honest["ended"], (honest, ends)
-    assert set(ends) <= {"served", "saturated", "prefix_full", "table_full"}, ends
+    # A slow build has some under way when the load ends, and closes them.
+    assert set(ends) <= {"served", "saturated", "prefix_full", "table_full", "closed_in_handshake"}, ends
+    assert ends.get("closed_in_handshake", 0) <= storm["endings"]["honest"]["ended"] * 0.05, ends
     status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
     assert int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) < RESIDENT_KIB_MAX
     assert run([program("ntsctl"), "--socket", server.socket, "check"], namespace=net.server).returncode == 0
