@@ -17,18 +17,6 @@
 
 namespace ntsd {
 
-// Departures that the middle is taken of, for each place that an answer can have in a group. Odd.
-inline constexpr std::size_t kDepartureWindow = 31;
-// Fewer than these say nothing.
-inline constexpr std::size_t kDepartureSamplesMin = 3;
-// Answers whose departure the kernel has still to tell. Older ones are given up.
-inline constexpr std::size_t kDepartureSamplesPending = 64;
-static_assert(kBatchSizeMax <= kDepartureSamplesPending);
-static_assert(kDepartureWindow % 2 == 1 && kDepartureSamplesMin <= kDepartureWindow);
-
-// Longer delays are taken for these: no correction shall move a timestamp by more, whatever the kernel said.
-inline constexpr Duration kDepartureDelayMax = std::chrono::microseconds(200);
-
 // An answer's place in the group that it is sealed and sent with.
 struct SendPlace {
   bool is_sealed = false;       // the group holds NTS answers

@@ -31,17 +31,9 @@
 
 #include "core/base/counters.h"
 #include "core/base/time.h"
+#include "core/limits.h"
 
 namespace ntsd {
-
-// Answers whose departure is remembered for the whole server, 16 octets each: 4 MiB. Only clients that ask for it are
-// remembered, so this is a quarter of a million of them, polling as seldom as they like.
-inline constexpr std::size_t kInterleavedCellsDefault = std::size_t{1} << 18;
-// One cache line of them: the oldest of a line makes room for a new one.
-inline constexpr std::size_t kInterleavedCellsPerLine = 4;
-// The longest poll interval of any client (2^17 s): what is older is of nobody who still asks.
-inline constexpr unsigned kInterleavedAgeMax_s = 1U << 17;
-static_assert((kInterleavedCellsDefault & (kInterleavedCellsDefault - 1)) == 0);
 
 // What must be the same when a departure is remembered and when it is told.
 struct InterleavedContext {
