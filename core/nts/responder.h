@@ -121,6 +121,9 @@ class Responder {
   // Takes what the kernel has told of earlier answers. Between batches.
   void Learn(std::span<const Departure> departures);
 
+  // Before the first batch: no exchange gets a sample. For benchmarks of what samples cost.
+  void ForgoSamples() { stamper_.ForgoSamples(); }
+
   const TransmitCounters& transmit_counters() const { return stamper_.counters(); }
 
   const ResponderCounters& counters() const { return counters_; }

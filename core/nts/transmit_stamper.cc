@@ -5,8 +5,6 @@
 namespace ntsd {
 namespace {
 
-// No answer waits so long between its stamp and its departure; the clock was stepped.
-constexpr Duration kPlausibleMax = std::chrono::seconds(1);
 // What asking for a departure delays it by: the control message, and the memory that the kernel takes for its answer
 // before it stamps, on a path that is taken so seldom that no cache holds it. All other answers leave so much earlier.
 // Half-loaded servers stamped 1.0 µs (mmsg) and 1.3 µs (io_uring) too late without it (bench/peers/stamps.py).
@@ -28,8 +26,11 @@ void TransmitStamper::Begin(UnixTime wall, MonotonicTime now, std::uint32_t cloc
 
 TransmitStamper::Stamp TransmitStamper::Next(std::uint32_t dice, const std::optional<NtpTimestamp>& remembered,
                                              bool is_smeared) {
-  Stamp stamp{.departure = wall_ + model_.DelayAt(place_)};
-  if (budget_.Spend(remembered.has_value(), dice)) {
+  const Duration expected = model_.DelayAt(place_);
+  Stamp stamp{.departure = wall_ + expected};
+  if (is_sampling_ && budget_.Spend(remembered.has_value(), dice)) {
+    // Until something has been learned, nothing is foretold.
+    if (expected > Duration::zero()) stamp.departure += kAskingDelay;
     // Never 0, also after a round of 2^32.
     last_sample_ = std::max(last_sample_ + 1, std::uint32_t{1});
     stamp.sample = last_sample_;
@@ -50,7 +51,7 @@ std::optional<TransmitStamper::Measured> TransmitStamper::Learn(std::uint32_t sa
   counters_.samples.Add(TransmitCounters::kTold);
   Pending& pending = pending_[sample % kDepartureSamplesPending];
   const Duration delay = departure - pending.read;
-  if (sample == 0 || pending.sample != sample || delay < Duration::zero() || delay > kPlausibleMax) {
+  if (sample == 0 || pending.sample != sample || delay < Duration::zero() || delay > kDeparturePlausibleMax) {
     counters_.samples.Add(TransmitCounters::kImpossible);
     return std::nullopt;
   }

@@ -56,6 +56,9 @@ class TransmitStamper {
   // The kernel says that the answer of that name left at `departure`. The result is for the store of departures.
   std::optional<Measured> Learn(std::uint32_t sample, UnixTime departure);
 
+  // Before the first answer: the kernel is never asked, and nothing is learned. For benchmarks of what asking costs.
+  void ForgoSamples() { is_sampling_ = false; }
+
   const TransmitCounters& counters() const { return counters_; }
 
  private:
@@ -73,6 +76,7 @@ class TransmitStamper {
   TransmitCounters counters_;
   std::array<Pending, kDepartureSamplesPending> pending_{};
   std::uint32_t last_sample_ = 0;
+  bool is_sampling_ = true;
   // Of the group.
   UnixTime wall_{};
   std::uint32_t clock_epoch_ = 0;

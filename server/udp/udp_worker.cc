@@ -66,8 +66,9 @@ void UdpWorker::Run(std::function<void(std::string)> on_begin) {
 void UdpWorker::Serve(std::span<Exchange> batch) {
   if (!batch.empty()) {
     responder_->Prepare(batch);
-    for (std::size_t first = 0; first < batch.size(); first += kSendGroupSizeMax) {
-      const std::span<Exchange> group = batch.subspan(first, std::min(kSendGroupSizeMax, batch.size() - first));
+    const std::size_t group_size = batch.size() <= kLoneSendBatchMax ? 1 : kSendGroupSizeMax;
+    for (std::size_t first = 0; first < batch.size(); first += group_size) {
+      const std::span<Exchange> group = batch.subspan(first, std::min(group_size, batch.size() - first));
       responder_->Finish(group);
       port_->Send(group);
     }

@@ -42,9 +42,19 @@ TEST_F(Stamper, StampsAheadByWhatItHasLearned) {
     stamper.Learn(unlearned.sample, wall_ + kAskingDelay + microseconds(3));
   }
   const auto learned = Next(++second);
-  EXPECT_EQ(learned.departure, wall_ + microseconds(3));
+  ASSERT_NE(learned.sample, 0U);
+  EXPECT_EQ(learned.departure, wall_ + microseconds(3) + kAskingDelay);
   const auto sealed = Next(++second, 0, /*is_sealed=*/true);
   EXPECT_EQ(sealed.departure, wall_) << "sealing is another matter";
+  // Who is not asked leaves earlier.
+  stamper.Begin(wall_, MonotonicTime(seconds(100 + second)), 0, 1, false);
+  TransmitStamper::Stamp unasked{.departure = {}, .sample = 1};
+  for (int i = 0; i < 1000 && unasked.sample != 0; ++i) {
+    stamper.Begin(wall_, MonotonicTime(seconds(100 + second)), 0, 1, false);
+    unasked = stamper.Next(0, std::nullopt, false);
+  }
+  ASSERT_EQ(unasked.sample, 0U);
+  EXPECT_EQ(unasked.departure, wall_ + microseconds(3));
 }
 
 TEST_F(Stamper, CountsHowWrongItWas) {
@@ -53,7 +63,7 @@ TEST_F(Stamper, CountsHowWrongItWas) {
   EXPECT_EQ(stamper.counters().error_ns.Read(0), 4000U);
   for (int second = 2; second < 5; ++second) NextLeaves(second, kAskingDelay + microseconds(3));
   const std::uint64_t before = stamper.counters().errors.Read(3);
-  NextLeaves(5, microseconds(2));
+  NextLeaves(5, kAskingDelay + microseconds(2));
   EXPECT_EQ(stamper.counters().errors.Read(3), before + 1) << "early or late, 1 µs is an error of 1 µs";
 }
 
@@ -71,6 +81,12 @@ TEST_F(Stamper, BelievesNoImpossibleDeparture) {
   EXPECT_EQ(Samples(TransmitCounters::kImpossible), 5U) << "told twice";
   EXPECT_EQ(Samples(TransmitCounters::kTold), 6U);
   EXPECT_EQ(stamper.counters().error_ns.Read(0), 1000U);
+}
+
+TEST_F(Stamper, AsksForNothingWhenItShallNot) {
+  stamper.ForgoSamples();
+  for (int second = 1; second < 100; ++second) EXPECT_EQ(Next(second).sample, 0U);
+  EXPECT_EQ(Samples(TransmitCounters::kAsked), 0U);
 }
 
 TEST_F(Stamper, ForgetsAllWhenTheClockIsSet) {

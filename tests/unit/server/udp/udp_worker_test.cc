@@ -20,7 +20,7 @@ using testing::PacketBuilder;
 // Datagrams are put in and answers taken out by the test's thread.
 class FakePort final : public UdpPort {
  public:
-  explicit FakePort(const Clock& clock) : clock_(clock) {}
+  explicit FakePort(const Clock& clock) : UdpPort(clock), clock_(clock) {}
 
   std::string Begin() override { return complaint; }
   std::span<Exchange> Receive(bool may_wait) override {
@@ -120,7 +120,16 @@ TEST_F(Worker, AnswersPlainAndAuthenticatedRequestsInSmallGroups) {
   worker->Stop();
   EXPECT_EQ(worker->counters().reasons.Read(static_cast<std::size_t>(Reason::kTooShort)), 1U);
   EXPECT_EQ(worker->counters().reasons.Read(static_cast<std::size_t>(Reason::kNts)), 8U);
-  for (const std::size_t size : port_->group_sizes) EXPECT_LE(size, kSendGroupSizeMax);
+  // All ten were there when it began.
+  EXPECT_EQ(port_->group_sizes, (std::vector<std::size_t>{4, 4, 2}));
+}
+
+TEST_F(Worker, SendsSmallBatchesOneByOne) {
+  port_->Put(std::vector<Octets>(kLoneSendBatchMax, PacketBuilder().Build()));
+  ASSERT_EQ(worker->Start(), "");
+  ASSERT_EQ(port_->TakeAnswers(kLoneSendBatchMax).size(), kLoneSendBatchMax);
+  worker->Stop();
+  EXPECT_EQ(port_->group_sizes, std::vector<std::size_t>(kLoneSendBatchMax, 1));
 }
 
 TEST_F(Worker, AnswersWhatIsStillQueuedWhenItIsStopped) {
