@@ -54,12 +54,12 @@ class Lab:
         self.certificate = self.authority.issue("compare.test", dns=["compare.test"], ip=[self.host])
 
     @contextlib.contextmanager
-    def ntsd(self, engine="auto", cpus=(), spread="hash", executable=None, settings=()):
-        """One worker of each kind on the server's CPU, or one on each of `cpus`."""
+    def ntsd(self, engine="auto", cpus=(), spread="hash", executable=None, settings=(), stamps="all"):
+        """One worker of each kind on the server's CPU, or one on each of `cpus`. `stamps`: "unsampled" or "none" for less."""
         cpus = cpus or [self.options.server_cpu]
         server = Ntsd(self.namespace, self.certificate, ntp=[f"{self.host}:{NTP_PORT}"], ke=[f"{self.host}:{KE_PORT}"],
                       more=f'[workers]\nntp = {len(cpus)}\nke = {len(cpus)}\nengine = "{engine}"\nspread = "{spread}"\n',
-                      executable=executable, set_values=settings)
+                      executable=executable, set_values=settings, prefix=[] if stamps == "all" else ["env", f"NTSD_STAMPS={stamps}"])
         try:
             with pinned(*cpus):
                 server.start()
