@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/guard/rate_limiter.h"
+#include "core/limits.h"
 #include "server/config/values.h"
 
 namespace ntsd {
@@ -17,6 +18,8 @@ namespace {
 
 // sockaddr_un holds 108 octets with the zero at the end.
 constexpr std::size_t kSocketPathSizeMax = 107;
+// IFNAMSIZ, less the zero at the end.
+constexpr std::size_t kInterfaceNameSizeMax = 15;
 
 // Whether only a network of its own reaches that address. The unspecified one is all of this host's.
 bool IsPrivate(const IpAddress& address) {
@@ -37,6 +40,7 @@ class Checker {
     CheckRoles();
     CheckListeners();
     CheckKe();
+    CheckCards();
     CheckSmear();
     CheckNames();
     CheckLimits();
@@ -102,6 +106,23 @@ class Checker {
     });
     if (!config_.ke.empty() && !config_.ntp.empty() && !serves_v4) {
       Fail("ntp[0].versions", "expected 4 in at least one [[ntp]] table, because [[ke]] hands out cookies for NTPv4");
+    }
+  }
+
+  void CheckCards() {
+    const std::vector<std::string>& interfaces = config_.workers.hardware_timestamps;
+    if (interfaces.size() > kCardsMax) {
+      Fail("workers.hardware-timestamps", fmt::format("expected no more than {} interfaces", kCardsMax));
+    }
+    for (std::size_t i = 0; i < interfaces.size(); ++i) {
+      const std::string key = fmt::format("workers.hardware-timestamps[{}]", i);
+      if (interfaces[i].empty() || interfaces[i].size() > kInterfaceNameSizeMax) {
+        Fail(key, fmt::format("expected the name of an interface, 1 to {} octets", kInterfaceNameSizeMax));
+      }
+      if (std::find(interfaces.begin(), interfaces.begin() + static_cast<std::ptrdiff_t>(i), interfaces[i]) !=
+          interfaces.begin() + static_cast<std::ptrdiff_t>(i)) {
+        Fail(key, fmt::format("{} stands there twice", interfaces[i]));
+      }
     }
   }
 

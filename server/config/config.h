@@ -77,6 +77,8 @@ struct WorkersConfig {
   WorkerPlan ke;
   EngineChoice engine = EngineChoice::kAuto;
   SpreadChoice spread = SpreadChoice::kHash;
+  // Interfaces whose network cards stamp what comes in; empty: the kernel stamps all of it.
+  std::vector<std::string> hardware_timestamps;
 
   friend bool operator==(const WorkersConfig&, const WorkersConfig&) = default;
 };

@@ -61,6 +61,7 @@ void Describe(Visitor& visit, T& workers) {
   visit.Workers("ke", workers.ke);
   visit.Choice("engine", workers.engine);
   visit.Choice("spread", workers.spread);
+  visit.Texts("hardware-timestamps", workers.hardware_timestamps);
 }
 
 template <typename Visitor, Is<EtcdConfig> T>

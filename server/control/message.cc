@@ -34,9 +34,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(CertificateReport, name, chain, 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ReadCertificateReport, name, chain, expires_at, is_new)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ReloadReport, at, is_good, problem, applied, needs_restart,
                                                 certificates)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(CardReport, interface, is_used, detail, error_s)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StatusReport, version, now, uptime_s, is_draining, engine,
                                                 engine_reason, crypto, sandbox, log_level, ntp_workers, ke_workers,
-                                                reference, listeners, rates, keys, certificates, last_reload)
+                                                cards, reference, listeners, rates, keys, certificates, last_reload)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(HistogramSnapshot, bounds, counts, sum)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(MetricSeries, labels, value, histogram)
 NLOHMANN_JSON_SERIALIZE_ENUM(MetricKind, {{MetricKind::kGauge, "gauge"},

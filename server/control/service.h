@@ -80,6 +80,14 @@ struct ReloadReport {
   std::vector<ReadCertificateReport> certificates;  // all that are in force now
 };
 
+// A network card whose stamps the configuration asks for.
+struct CardReport {
+  std::string interface;
+  bool is_used = false;  // its stamps are the receive timestamps; otherwise the kernel's
+  std::string detail;    // how well its clock is known, or why it is not used
+  double error_s = 0;    // of its clock against the system clock, while it is used
+};
+
 struct StatusReport {
   std::string version;
   std::int64_t now = 0;  // Unix time of this report
@@ -92,6 +100,7 @@ struct StatusReport {
   std::string log_level;
   int ntp_workers = 0;
   int ke_workers = 0;
+  std::vector<CardReport> cards;
   ReferenceReport reference;
   std::vector<ListenerReport> listeners;
   RateReport rates;

@@ -126,6 +126,12 @@ std::vector<LabelledCount> DepartureSamples(const Service::View& view) {
           {"impossible", sum(TransmitCounters::kImpossible)}};
 }
 
+std::vector<LabelledValue> CardValues(const Service::View& view, double (*value)(const CardStatus&)) {
+  std::vector<LabelledValue> values;
+  for (const CardStatus& card : view.cards) values.push_back({card.interface, value(card)});
+  return values;
+}
+
 std::vector<LabelledCount> InterleavedAnswers(const Service::View& view) {
   const auto sum = [&view](ResponderCounters::Interleaved what) {
     return SumWorkers(view, [what](const UdpWorker& worker) { return worker.counters().interleaved.Read(what); });
@@ -269,21 +275,24 @@ MetricsSnapshot TakeSnapshot(const Service::View& view) {
   MetricsSnapshot snapshot;
   snapshot.build = {.version = NTSD_VERSION, .engine = view.engine};
   if (!view.workers.empty()) {
-    snapshot.ntp = MetricsSnapshot::Ntp{.requests = Requests(view),
-                                        .responses = Responses(view),
-                                        .naks = ReasonsOf(view, Action::kNak),
-                                        .dropped = ReasonsOf(view, Action::kDrop),
-                                        .cookies_opened = LabelCookieAges(CookieAges(view), view.config.keys.keep),
-                                        .service_s = ServiceTimes(view),
-                                        .octets = {{"in", OctetsOf(view, ResponderCounters::kOctetsIn)},
-                                                   {"out", OctetsOf(view, ResponderCounters::kOctetsOut)}},
-                                        .amplified = OctetsOf(view, ResponderCounters::kAmplified),
-                                        .networks_last_hour = CountNetworks(view).last_hour,
-                                        .socket_drops = view.listeners.SocketDrops(),
-                                        .port_events = PortEvents(view),
-                                        .interleaved = InterleavedAnswers(view),
-                                        .transmit_error_s = TransmitErrors(view),
-                                        .departure_samples = DepartureSamples(view)};
+    snapshot.ntp = MetricsSnapshot::Ntp{
+        .requests = Requests(view),
+        .responses = Responses(view),
+        .naks = ReasonsOf(view, Action::kNak),
+        .dropped = ReasonsOf(view, Action::kDrop),
+        .cookies_opened = LabelCookieAges(CookieAges(view), view.config.keys.keep),
+        .service_s = ServiceTimes(view),
+        .octets = {{"in", OctetsOf(view, ResponderCounters::kOctetsIn)},
+                   {"out", OctetsOf(view, ResponderCounters::kOctetsOut)}},
+        .amplified = OctetsOf(view, ResponderCounters::kAmplified),
+        .networks_last_hour = CountNetworks(view).last_hour,
+        .socket_drops = view.listeners.SocketDrops(),
+        .port_events = PortEvents(view),
+        .interleaved = InterleavedAnswers(view),
+        .transmit_error_s = TransmitErrors(view),
+        .departure_samples = DepartureSamples(view),
+        .card_in_use = CardValues(view, [](const CardStatus& card) { return card.is_used ? 1.0 : 0.0; }),
+        .card_error_s = CardValues(view, [](const CardStatus& card) { return Seconds(card.error); })};
   }
   if (view.ke_server != nullptr) snapshot.ke = KeFigures(view.ke_server->Read());
   const ReferenceReport reference = ReportReference(view);
@@ -362,6 +371,10 @@ StatusReport MakeStatus(const Service::View& view) {
   status.log_level = LogLevelName(view.log.level());
   status.ntp_workers = static_cast<int>(view.workers.size());
   status.ke_workers = static_cast<int>(view.ke_worker_count);
+  for (const CardStatus& card : view.cards) {
+    status.cards.push_back(
+        {.interface = card.interface, .is_used = card.is_used, .detail = card.detail, .error_s = Seconds(card.error)});
+  }
   status.reference = ReportReference(view);
   status.listeners = ReportListeners(view.config);
   status.keys = MakeKeysReport(view.keeper.Status());

@@ -14,7 +14,6 @@
 #include "server/main/operator.h"
 #include "server/main/privileges.h"
 #include "server/main/report.h"
-#include "server/main/settings.h"
 #include "server/main/summary.h"
 #include "server/udp/mmsg_port.h"
 #include "server/udp/uring_port.h"
@@ -88,6 +87,9 @@ std::string Service::SetUp() {
                              &Service::CloseSandbox};
   aead_ = SelectAead();
   if (aead_ == nullptr) return "NTSD_AEAD names an implementation that this CPU has not";
+  const auto stamps = StampsOfEnvironment();
+  if (!stamps) return "NTSD_STAMPS is neither \"unsampled\" nor \"none\"";
+  stamps_ = *stamps;
   SetLimits();
   for (const Step step : kSteps) {
     std::string complaint = (this->*step)();
@@ -112,6 +114,8 @@ std::string Service::OpenSockets() {
   if (config_.workers.spread == SpreadChoice::kCpu) {
     if (auto spread = SpreadByCpu(listeners_, placement_.ntp); !spread) return std::move(spread.error());
   }
+  OpenCards();
+  ForgoWhatABenchmarkWants();
   operator_ = std::make_unique<Operator>(*this);
   if (config_.metrics.listen) {
     auto metrics =
@@ -221,6 +225,7 @@ std::string Service::MakeWorkers() {
     auto random = std::make_unique<FastRandom>();
     auto responder = std::make_unique<Responder>(*aead_, keeper_->ring(), state_, clock_, *random, policies,
                                                  ntp_guard_.get(), departures_.get());
+    if (stamps_ != StampsKept::kAll) responder->ForgoSamples();
     workers_.push_back(
         std::make_unique<UdpWorker>(std::move(ports[i]), std::move(random), std::move(responder), placement_.ntp[i]));
   }
@@ -237,7 +242,7 @@ std::string Service::MakePorts(std::vector<std::unique_ptr<UdpPort>>& ports) {
   std::string refusal;
   if (config_.workers.engine != EngineChoice::kMmsg) {
     for (std::size_t i = 0; i < count; ++i) {
-      auto port = MakeUringPort(listeners_.SocketsOf(i), clock_);
+      auto port = MakeUringPort(listeners_.SocketsOf(i), clock_, CardsInUse());
       if (!port) {
         refusal = std::move(port.error());
         ports.clear();
@@ -253,7 +258,7 @@ std::string Service::MakePorts(std::vector<std::unique_ptr<UdpPort>>& ports) {
   }
   if (config_.workers.engine == EngineChoice::kIoUring)
     return "workers.engine = \"io_uring\" is not possible: " + refusal;
-  for (std::size_t i = 0; i < count; ++i) ports.push_back(MakeMmsgPort(listeners_.SocketsOf(i), clock_));
+  for (std::size_t i = 0; i < count; ++i) ports.push_back(MakeMmsgPort(listeners_.SocketsOf(i), clock_, CardsInUse()));
   engine_ = "mmsg";
   engine_reason_ = refusal.empty() ? "configured" : "no io_uring: " + refusal;
   return {};
@@ -330,6 +335,7 @@ void Service::Housekeep() {
     ke_guard_->Housekeep(now);
   }
   WarnOfSlowFiles();
+  if (cards_) cards_->Look();
   workers_answer_ = WorkersAnswer();
   if (WatchdogInterval() && workers_answer_) notifier_.Watchdog();
 }
@@ -404,6 +410,7 @@ Service::View Service::Look() const {
           .now = now,
           .wall = clock_.Now(),
           .uptime = now - started_,
+          .cards = cards_ ? cards_->Statuses() : std::vector<CardStatus>(),
           .engine = engine_,
           .engine_reason = engine_reason_,
           .sandbox = confinement_,

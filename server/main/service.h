@@ -28,10 +28,12 @@
 #include "server/main/listeners.h"
 #include "server/main/notify.h"
 #include "server/main/placement.h"
+#include "server/main/settings.h"
 #include "server/metrics/http_server.h"
 #include "server/reference/watcher.h"
 #include "server/sandbox/sandbox.h"
 #include "server/system_clock.h"
+#include "server/udp/card_clocks.h"
 #include "server/udp/udp_worker.h"
 #include "server/udp/wake_event.h"
 
@@ -71,6 +73,9 @@ class Service {
 
  private:
   std::string OpenSockets();
+  void OpenCards();
+  const CardClocks* CardsInUse() const;
+  void ForgoWhatABenchmarkWants();
   std::string LoadCertificates();
   std::string OpenReference();
   std::string BecomeServiceUser();
@@ -112,8 +117,11 @@ class Service {
   Notifier notifier_;
   Sandbox sandbox_;
   CapabilitiesLeft capabilities_ = CapabilitiesLeft::kNone;
+  StampsKept stamps_ = StampsKept::kAll;
   Placement placement_;
   Listeners listeners_;
+  SystemCards system_cards_;
+  std::unique_ptr<CardClocks> cards_;                                // where the configuration names interfaces
   std::vector<std::shared_ptr<const ke::TlsContext>> certificates_;  // by [[ke]] table, until the KE server has them
   std::vector<ke::Settings> ke_settings_;
   FastRandom reference_random_, keeper_random_, guard_random_;
@@ -157,6 +165,7 @@ struct Service::View {
   MonotonicTime now;
   UnixTime wall;
   Duration uptime;
+  std::vector<CardStatus> cards;
   std::string engine, engine_reason;
   std::string sandbox;  // what is in force, in words
   bool draining;

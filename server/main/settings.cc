@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <string_view>
 
 #include "ke/pool_tokens.h"
 #include "server/config/values.h"
@@ -42,6 +44,14 @@ std::int8_t PollFloor(double rate) {
 }
 
 }  // namespace
+
+std::optional<StampsKept> StampsOfEnvironment() {
+  const char* const wanted = std::getenv("NTSD_STAMPS");  // NOLINT(concurrency-mt-unsafe): before other threads
+  if (wanted == nullptr) return StampsKept::kAll;
+  if (std::string_view(wanted) == "unsampled") return StampsKept::kUnsampled;
+  if (std::string_view(wanted) == "none") return StampsKept::kNone;
+  return std::nullopt;
+}
 
 std::vector<ListenerPolicy> ListenerPolicies(const Config& config) {
   std::vector<ListenerPolicy> policies;

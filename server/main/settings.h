@@ -4,6 +4,8 @@
 // checked before.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,12 @@
 #include "server/reference/clock_source.h"
 
 namespace ntsd {
+
+// What a benchmark wants to do without, to see what it costs: NTSD_STAMPS in the environment is "unsampled" (no
+// departure is asked for) or "none" (nothing is stamped by the kernel either, and all times are readings of the clock).
+enum class StampsKept : std::uint8_t { kAll, kUnsampled, kNone };
+// Nothing: the environment says something else.
+std::optional<StampsKept> StampsOfEnvironment();
 
 // One for each address of each [[ntp]] table, in the order of Listeners::ntp. Their floor of poll intervals is what the
 // limits let a client keep; it stays as it was at the start when limits are reloaded.

@@ -81,6 +81,10 @@ void AddNtp(Families& families, const MetricsSnapshot::Ntp& ntp) {
                     ntp.departure_samples);
   families.Histogram("tx_timestamp_error_seconds",
                      "How far the transmit timestamp of an answer was from its real departure.", ntp.transmit_error_s);
+  families.Gauges("card_stamps_in_use", "1 while receive timestamps are those of this interface's network card.",
+                  "interface", ntp.card_in_use);
+  families.Gauges("card_clock_error_seconds", "How well the clock of this interface's network card is known.",
+                  "interface", ntp.card_error_s);
 }
 
 void AddKe(Families& families, const MetricsSnapshot::Ke& ke) {

@@ -53,6 +53,8 @@ struct MetricsSnapshot {
     std::vector<LabelledCount> interleaved;     // answers, by what is known of the departure: "measured", "reckoned"
     HistogramSnapshot transmit_error_s;         // |real departure − transmit timestamp|, of answers that were sampled
     std::vector<LabelledCount> departure_samples;  // "asked", "told", "impossible"
+    std::vector<LabelledValue> card_in_use;        // by interface: 1 while its stamps are used
+    std::vector<LabelledValue> card_error_s;       // by interface: how well its clock is known
   };
   // A host that does NTP only has none.
   struct Ke {

@@ -113,6 +113,11 @@ std::string StatusText(const StatusReport& status, const Palette& palette) {
   text += ListenerRows(status.listeners);
   text += Row("workers", fmt::format("{} NTP, {} NTS-KE; {} ({}); AES {}", status.ntp_workers, status.ke_workers,
                                      status.engine, status.engine_reason, status.crypto));
+  for (const CardReport& card : status.cards) {
+    text += Row("card", fmt::format("{}: {}{}", Printable(card.interface),
+                                    card.is_used ? "stamps; " : palette.Bad("the kernel stamps") + "; ",
+                                    Printable(card.detail)));
+  }
   text += Row("requests", fmt::format("{:.1f}/s NTP, of these {:.1f}/s NTS; {:.1f}/s dropped; {:.2f}/s NTS-KE",
                                       status.rates.ntp_requests_per_s, status.rates.ntp_nts_per_s,
                                       status.rates.ntp_dropped_per_s, status.rates.ke_connections_per_s));

@@ -1,5 +1,6 @@
 #include "server/sandbox/call_filter.h"
 
+#include <linux/ptp_clock.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -137,11 +138,14 @@ constexpr int kCalls[] = {
 };
 // clang-format on
 
-// Memory that can be run does not come into being.
+// Memory that can be run does not come into being; and of all requests to devices, the clocks of network cards that are
+// open may be read.
 constexpr ConditionalCall kConditionalCalls[] = {
     {SCMP_SYS(mmap), {.argument = 2, .mask = PROT_EXEC, .value = 0}},
     {SCMP_SYS(mprotect), {.argument = 2, .mask = PROT_EXEC, .value = 0}},
     {SCMP_SYS(prctl), {.argument = 0, .mask = ~std::uint64_t{0}, .value = PR_SET_NAME}},
+    {SCMP_SYS(ioctl), {.argument = 1, .mask = 0xFFFF'FFFF, .value = PTP_SYS_OFFSET_PRECISE}},
+    {SCMP_SYS(ioctl), {.argument = 1, .mask = 0xFFFF'FFFF, .value = PTP_SYS_OFFSET_EXTENDED}},
 };
 
 constexpr int kDeadlyCalls[] = {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace)};

@@ -1,7 +1,5 @@
 #include "server/udp/datagram.h"
 
-#include <linux/net_tstamp.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -30,11 +28,19 @@ UnixTime ToUnix(const timespec& time) {
   return UnixTime(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
 }
 
-// The kernel's own stamp; the others of the three belong to network cards. Zero: it has none.
+// The kernel's own stamp, the first of the three; the last is the network card's. Zero: there is none.
 std::optional<UnixTime> SoftwareStamp(const scm_timestamping& stamps) {
   const timespec time{.tv_sec = static_cast<time_t>(stamps.ts[0].tv_sec), .tv_nsec = stamps.ts[0].tv_nsec};
   if (time.tv_sec == 0 && time.tv_nsec == 0) return std::nullopt;
   return ToUnix(time);
+}
+
+void ReadStamps(const scm_timestamping& stamps, Arrival& arrival) {
+  arrival.received = SoftwareStamp(stamps);
+  const auto& raw = stamps.ts[2];
+  if (raw.tv_sec == 0 && raw.tv_nsec == 0) return;
+  arrival.card =
+      CardStamp{.time = {static_cast<std::int64_t>(raw.tv_sec) * 1'000'000'000 + raw.tv_nsec}, .interface = 0};
 }
 
 void ReadPacketInfo(const in_pktinfo& info, Arrival& arrival) {
@@ -66,18 +72,22 @@ std::size_t WriteControl(int level, int type, const Value& value, void* control)
 
 Arrival ReadArrival(msghdr& message) {
   Arrival arrival;
+  unsigned card_interface = 0;
   // Ends: CMSG_NXTHDR moves on within msg_controllen.
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPING) {
-      if (const auto stamps = ReadControl<scm_timestamping>(message, header)) arrival.received = SoftwareStamp(*stamps);
+      if (const auto stamps = ReadControl<scm_timestamping>(message, header)) ReadStamps(*stamps, arrival);
     } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPNS) {
       if (const auto stamp = ReadControl<timespec>(message, header)) arrival.received = ToUnix(*stamp);
+    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPING_PKTINFO) {
+      if (const auto info = ReadControl<scm_ts_pktinfo>(message, header)) card_interface = info->if_index;
     } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
       if (const auto info = ReadControl<in_pktinfo>(message, header)) ReadPacketInfo(*info, arrival);
     } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
       if (const auto info = ReadControl<in6_pktinfo>(message, header)) ReadPacketInfo(*info, arrival);
     }
   }
+  if (arrival.card) arrival.card->interface = card_interface;
   return arrival;
 }
 

@@ -9,6 +9,7 @@
 #include <time.h>
 // errqueue.h uses timespec, and does not include it.
 #include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -20,12 +21,13 @@
 #include "core/base/ip_address.h"
 #include "core/base/socket_address.h"
 #include "core/base/time.h"
+#include "core/ntp/card_clock.h"
 
 namespace ntsd {
 
-// Room for a receive timestamp and the larger packet info.
+// Room for a receive timestamp, the card that it is of, and the larger packet info.
 inline constexpr std::size_t kReceiveControlSize =
-    CMSG_SPACE(sizeof(scm_timestamping)) + CMSG_SPACE(sizeof(in6_pktinfo));
+    CMSG_SPACE(sizeof(scm_timestamping)) + CMSG_SPACE(sizeof(scm_ts_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
 // Room for a source address and a request for the departure.
 inline constexpr std::size_t kSendControlSize = CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint32_t));
 // Room for a departure: the stamp, its number with an address that is not used, and packet info.
@@ -33,8 +35,15 @@ inline constexpr std::size_t kDepartureControlSize = CMSG_SPACE(sizeof(scm_times
                                                      CMSG_SPACE(sizeof(sock_extended_err) + sizeof(sockaddr_in6)) +
                                                      CMSG_SPACE(sizeof(in6_pktinfo));
 
+// What the network card said, which may be below a bond or a VLAN.
+struct CardStamp {
+  CardTime time;
+  unsigned interface = 0;  // 0: the kernel does not tell
+};
+
 struct Arrival {
   std::optional<UnixTime> received;  // the kernel's stamp
+  std::optional<CardStamp> card;     // only where it was asked for
   // From packet info; nothing when the socket is bound to one address and does not ask for it.
   std::optional<IpAddress> local;
   unsigned interface = 0;

@@ -26,9 +26,9 @@ struct Incoming {
 
 class MmsgPort final : public UdpPort {
  public:
-  MmsgPort(std::vector<UdpSocket> sockets, const Clock& clock)
-      : sockets_(std::move(sockets)),
-        clock_(clock),
+  MmsgPort(std::vector<UdpSocket> sockets, const Clock& clock, const CardClocks* cards)
+      : UdpPort(clock, cards),
+        sockets_(std::move(sockets)),
         incoming_(kBatchSizeMax),
         messages_(kBatchSizeMax),
         departures_(sockets_) {
@@ -50,7 +50,6 @@ class MmsgPort final : public UdpPort {
   void TakeDatagram(msghdr& message, std::size_t size, std::size_t slot, std::size_t socket);
 
   const std::vector<UdpSocket> sockets_;
-  const Clock& clock_;
   WakeEvent wake_;
   std::vector<pollfd> polled_;  // the sockets, then the wake event
   std::vector<Incoming> incoming_;
@@ -129,12 +128,11 @@ void MmsgPort::TakeDatagram(msghdr& message, std::size_t size, std::size_t slot,
     return;
   }
   const Arrival arrival = ReadArrival(message);
-  if (!arrival.received) Count(PortEvent::kStampMissing);
   batch_[batch_size_] = {.request = ByteSpan(incoming_[slot].payload).first(size),
                          .reply = slots_.reply(batch_size_),
                          .source = *sender,
                          .to_unicast = arrival.to_unicast,
-                         .received = arrival.received ? *arrival.received : clock_.Now(),
+                         .received = StampOf(arrival),
                          .listener = sockets_[socket].listener};
   slots_.route(batch_size_) = {.socket = socket, .local = arrival.local, .interface = arrival.interface};
   ++batch_size_;
@@ -155,8 +153,8 @@ void MmsgPort::Send(std::span<Exchange> group) {
 
 }  // namespace
 
-std::unique_ptr<UdpPort> MakeMmsgPort(std::vector<UdpSocket> sockets, const Clock& clock) {
-  return std::make_unique<MmsgPort>(std::move(sockets), clock);
+std::unique_ptr<UdpPort> MakeMmsgPort(std::vector<UdpSocket> sockets, const Clock& clock, const CardClocks* cards) {
+  return std::make_unique<MmsgPort>(std::move(sockets), clock, cards);
 }
 
 }  // namespace ntsd

@@ -11,7 +11,8 @@
 
 namespace ntsd {
 
-// `sockets` stay open as long as the port.
-std::unique_ptr<UdpPort> MakeMmsgPort(std::vector<UdpSocket> sockets, const Clock& clock);
+// `sockets` stay open as long as the port; `cards`, whose stamps are used, outlive it.
+std::unique_ptr<UdpPort> MakeMmsgPort(std::vector<UdpSocket> sockets, const Clock& clock,
+                                      const CardClocks* cards = nullptr);
 
 }  // namespace ntsd

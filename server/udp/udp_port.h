@@ -11,9 +11,12 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/clock.h"
 #include "core/base/counters.h"
 #include "core/base/time.h"
 #include "core/nts/responder.h"
+#include "server/udp/card_clocks.h"
+#include "server/udp/datagram.h"
 
 namespace ntsd {
 
@@ -27,6 +30,12 @@ enum class PortEvent : std::uint8_t {
   kBuffersExhausted,  // times when the kernel found no buffer of ours; the datagrams waited in the socket
   kRearmed,           // times when a receive had to be started again
   kReceiveFailed,     // errors of a receive other than the above
+  // Where stamps of network cards are in use, each datagram counts once more:
+  kCardStamped,    // stamped by its card
+  kCardSilent,     // by the kernel only
+  kCardUnmapped,   // by both, and as CardRefusal says: the card's clock is not known; from here on in its order
+  kCardStale,      // its stamp is too far from the last look at its clock
+  kCardDisagrees,  // with the kernel's stamp
   kCount,
 };
 inline constexpr std::size_t kPortEventCount = static_cast<std::size_t>(PortEvent::kCount);
@@ -42,6 +51,8 @@ struct UdpSocket {
 
 class UdpPort {
  public:
+  // `cards`: whose stamps are used where they can be; nullptr: the kernel's alone.
+  explicit UdpPort(const Clock& clock, const CardClocks* cards = nullptr) : clock_(clock), cards_(cards) {}
   virtual ~UdpPort() = default;
 
   // Called by the worker's thread before anything else. An empty text: done; otherwise why not.
@@ -63,8 +74,18 @@ class UdpPort {
 
  protected:
   void Count(PortEvent event, std::uint64_t amount = 1) { counters_.Add(static_cast<std::size_t>(event), amount); }
+  // When a datagram came: by its card where that is known and agrees with the kernel, else by the kernel, else by a
+  // look at the clock.
+  UnixTime StampOf(const Arrival& arrival) {
+    if (arrival.received && cards_ == nullptr) return *arrival.received;
+    return StampFrom(arrival);
+  }
 
  private:
+  UnixTime StampFrom(const Arrival& arrival);
+
+  const Clock& clock_;
+  const CardClocks* const cards_;
   Counters<kPortEventCount> counters_;
 };
 

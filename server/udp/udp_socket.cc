@@ -63,9 +63,10 @@ bool Bind(int fd, const IpEndpoint& address) {
 // The kernel stamps every datagram that comes, and of those that are sent it tells, by number and without the payload,
 // the departures that are asked for one by one. Where there is none of that (some container sandboxes), stamps of
 // arrival have to do.
+constexpr int kStamps =
+    SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY;
+
 bool AskForStamps(int fd) {
-  constexpr int kStamps =
-      SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY;
   return SetOption(fd, SOL_SOCKET, SO_TIMESTAMPING, kStamps) || SetOption(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
 }
 
@@ -147,6 +148,14 @@ Expected<void, std::string> PrepareUdpSocket(int fd, const IpEndpoint& address, 
   if (!SetNtpOptions(fd, address, dscp)) return Unexpected(Complaint(address, "UDP"));
   return {};
 }
+
+bool AskForCardStamps(int fd) {
+  constexpr int kCardStamps =
+      kStamps | SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE | SOF_TIMESTAMPING_OPT_PKTINFO;
+  return SetOption(fd, SOL_SOCKET, SO_TIMESTAMPING, kCardStamps);
+}
+
+bool ForgoStamps(int fd) { return SetOption(fd, SOL_SOCKET, SO_TIMESTAMPING, 0); }
 
 Expected<void, std::string> SpreadByCpu(int fd, const IpEndpoint& address, std::span<const unsigned> cpus) {
   // A program of the socket filter's kind returns the number of a socket; the kernel takes its hash when there is none.

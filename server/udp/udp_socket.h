@@ -44,6 +44,13 @@ Expected<Descriptor, std::string> OpenUdpSocket(const IpEndpoint& address, std::
 // Gives the same options to a bound socket that somebody else opened.
 Expected<void, std::string> PrepareUdpSocket(int fd, const IpEndpoint& address, std::uint8_t dscp);
 
+// Beside its own stamps, the kernel shall give those of the network cards, and say which card each is of. False: it
+// refuses, and everything is as before.
+bool AskForCardStamps(int fd);
+
+// No stamps at all, not even the kernel's. For benchmarks of what they cost.
+bool ForgoStamps(int fd);
+
 // Has the kernel give each datagram to the socket whose worker has the CPU that received it: the n-th socket of the
 // group of `fd` (in the order of binding) is that of cpus[n]. What comes in on any other CPU is spread by the hash.
 Expected<void, std::string> SpreadByCpu(int fd, const IpEndpoint& address, std::span<const unsigned> cpus);

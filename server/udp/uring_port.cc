@@ -57,8 +57,8 @@ std::string Complaint(const char* what, int error) { return std::string(what) + 
 
 class UringPort final : public UdpPort {
  public:
-  UringPort(std::vector<UdpSocket> sockets, const Clock& clock)
-      : sockets_(std::move(sockets)), clock_(clock), is_armed_(sockets_.size(), false), departures_(sockets_) {
+  UringPort(std::vector<UdpSocket> sockets, const Clock& clock, const CardClocks* cards)
+      : UdpPort(clock, cards), sockets_(std::move(sockets)), is_armed_(sockets_.size(), false), departures_(sockets_) {
     receive_template_.msg_namelen = kNameSize;
     receive_template_.msg_controllen = kReceiveControlSize;
   }
@@ -90,7 +90,6 @@ class UringPort final : public UdpPort {
   void PrepareSend(io_uring_sqe* entry, const Exchange& exchange, std::size_t index);
 
   const std::vector<UdpSocket> sockets_;
-  const Clock& clock_;
   WakeEvent wake_;
   io_uring ring_{};
   bool has_ring_ = false;
@@ -296,7 +295,6 @@ bool UringPort::TakeDatagram(std::uint8_t* buffer, std::size_t size, std::size_t
   message.msg_control = name + kNameSize;
   message.msg_controllen = std::min<std::size_t>(out->controllen, kReceiveControlSize);
   const Arrival arrival = ReadArrival(message);
-  if (!arrival.received) Count(PortEvent::kStampMissing);
   auto* const payload = static_cast<std::uint8_t*>(io_uring_recvmsg_payload(out, &receive_template_));
   const std::size_t payload_size = io_uring_recvmsg_payload_length(out, static_cast<int>(size), &receive_template_);
   Exchange& exchange = batch_[batch_size_];
@@ -304,7 +302,7 @@ bool UringPort::TakeDatagram(std::uint8_t* buffer, std::size_t size, std::size_t
               .reply = slots_.reply(batch_size_),
               .source = *sender,
               .to_unicast = arrival.to_unicast,
-              .received = arrival.received ? *arrival.received : clock_.Now(),
+              .received = StampOf(arrival),
               .listener = sockets_[socket].listener};
   slots_.route(batch_size_) = {.socket = socket, .local = arrival.local, .interface = arrival.interface};
   return true;
@@ -365,8 +363,9 @@ void UringPort::GiveBack(std::uint16_t id) {
 
 }  // namespace
 
-Expected<std::unique_ptr<UdpPort>, std::string> MakeUringPort(std::vector<UdpSocket> sockets, const Clock& clock) {
-  auto port = std::make_unique<UringPort>(std::move(sockets), clock);
+Expected<std::unique_ptr<UdpPort>, std::string> MakeUringPort(std::vector<UdpSocket> sockets, const Clock& clock,
+                                                              const CardClocks* cards) {
+  auto port = std::make_unique<UringPort>(std::move(sockets), clock, cards);
   std::string complaint = port->SetUp();
   if (!complaint.empty()) return Unexpected(std::move(complaint));
   return std::unique_ptr<UdpPort>(std::move(port));

@@ -16,7 +16,9 @@
 
 namespace ntsd {
 
-// `sockets` stay open as long as the port. The error says why this kernel, container or user has no io_uring for us.
-Expected<std::unique_ptr<UdpPort>, std::string> MakeUringPort(std::vector<UdpSocket> sockets, const Clock& clock);
+// `sockets` stay open as long as the port; `cards`, whose stamps are used, outlive it. The error says why this kernel,
+// container or user has no io_uring for us.
+Expected<std::unique_ptr<UdpPort>, std::string> MakeUringPort(std::vector<UdpSocket> sockets, const Clock& clock,
+                                                              const CardClocks* cards = nullptr);
 
 }  // namespace ntsd

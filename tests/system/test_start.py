@@ -142,3 +142,18 @@ def test_becomes_another_user_and_keeps_working(net, ntsd, certificate):
     server.ctl("keys", "rotate")
     server.restart()
     assert len(ntp_packet.ask(net.client, Net.SERVER_V4[0], NTP_PORT, ntp_packet.request())) == 1
+
+
+def test_network_cards_that_stamp_nothing_are_named_and_the_kernel_stamps(net, ntsd):
+    server = ntsd(set_values=['workers.hardware-timestamps=["lo", "absent0"]', "log.format=json"]).start()
+    records = [json.loads(line) for line in server.output().splitlines()]
+    whys = {record["interface"]: record["why"] for record in records if "network card" in record["message"]}
+    assert whys == {"lo": "its card or driver stamps nothing that it receives", "absent0": "there is no such interface"}
+    assert len(ntp_packet.ask(net.client, Net.SERVER_V4[0], NTP_PORT, ntp_packet.request(version=4))) == 1
+    cards = server.report("status")["cards"]
+    assert [(card["interface"], card["is_used"], card["detail"]) for card in cards] == [(name, False, why) for name, why in whys.items()]
+    assert "the kernel stamps; there is no such interface" in server.ctl("status").stdout
+    assert server.metrics()['ntsd_card_stamps_in_use{interface="lo"}'] == 0
+    assert server.metric("ntp_port_events_total", event="stamp_missing") == 0
+    assert server.metric("ntp_port_events_total", event="received") > 0
+    server.stop()

@@ -138,6 +138,19 @@ TEST(CheckConfig, WantsBucketsThatRefillInTime) {
   EXPECT_THAT(Complaints("[[ntp]]\n[limits.ntp]\nrate = 0.01\nburst = 6000\n"), IsEmpty());
 }
 
+TEST(CheckConfig, RefusesInterfacesThatCannotBe) {
+  const auto complaints = [](const std::string& value) {
+    return Complaints("[[ntp]]\n[workers]\nhardware-timestamps = " + value + "\n");
+  };
+  EXPECT_THAT(complaints(R"(["eth0", "fifteen-octets-"])"), IsEmpty());
+  EXPECT_THAT(complaints(R"(["sixteen-octets--"])"),
+              ElementsAre(HasSubstr("the name of an interface, 1 to 15 octets")));
+  EXPECT_THAT(complaints(R"([""])"), ElementsAre(HasSubstr("hardware-timestamps[0]: expected the name")));
+  EXPECT_THAT(complaints(R"(["eth0", "eth1", "eth0"])"), ElementsAre(HasSubstr("[2]: eth0 stands there twice")));
+  EXPECT_THAT(complaints(R"(["a", "b", "c", "d", "e", "f", "g", "h", "i"])"),
+              ElementsAre(HasSubstr("no more than 8 interfaces")));
+}
+
 TEST(WarnOfConfig, SaysThatANumberInQuotesIsOneCpu) {
   const auto warnings = [](const std::string& text) {
     const LoadResult loaded = ::ntsd::testing::Parse("[[ntp]]\n[workers]\n" + text);

@@ -101,6 +101,7 @@ ntp = "0-1,3"
 ke = 2
 engine = "mmsg"
 spread = "cpu"
+hardware-timestamps = ["eth0", "eth1"]
 [reference]
 source = "kernel"
 stratum = 1
@@ -133,6 +134,7 @@ format = "json"
   EXPECT_EQ(config.workers.ke.count, 2U);
   EXPECT_EQ(config.workers.engine, EngineChoice::kMmsg);
   EXPECT_EQ(config.workers.spread, SpreadChoice::kCpu);
+  EXPECT_THAT(config.workers.hardware_timestamps, ElementsAre("eth0", "eth1"));
   EXPECT_EQ(config.reference.source, ReferenceSource::kKernel);
   EXPECT_THAT(config.access.deny, SizeIs(2));
   EXPECT_EQ(config.limits.ntp.rate, 0.5);

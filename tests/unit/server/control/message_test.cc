@@ -139,6 +139,7 @@ TEST(ControlReply, CarriesReports) {
 TEST(ControlReply, EveryNameIsInTheManual) {
   FakeService service;
   StatusReport status = service.Status();
+  status.cards.emplace_back();
   status.listeners.emplace_back();
   status.certificates.emplace_back();
   status.last_reload.certificates.emplace_back();

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 namespace ntsd {
 namespace {
 
@@ -50,6 +52,18 @@ TEST(KeSettings, KnowTheNtpServerThatTheyName) {
   EXPECT_THAT(settings.policy.known_servers, ::testing::ElementsAre("192.0.2.1", "2001:db8::1"));
   EXPECT_THAT(settings.policy.pool_tokens, ::testing::ElementsAre("token"));
   EXPECT_EQ(settings.timeout, config.ke[0].timeout);
+}
+
+TEST(Stamps, AreAllKeptUnlessABenchmarkSaysOtherwise) {
+  ASSERT_EQ(unsetenv("NTSD_STAMPS"), 0);
+  EXPECT_EQ(StampsOfEnvironment(), StampsKept::kAll);
+  ASSERT_EQ(setenv("NTSD_STAMPS", "unsampled", 1), 0);
+  EXPECT_EQ(StampsOfEnvironment(), StampsKept::kUnsampled);
+  ASSERT_EQ(setenv("NTSD_STAMPS", "none", 1), 0);
+  EXPECT_EQ(StampsOfEnvironment(), StampsKept::kNone);
+  ASSERT_EQ(setenv("NTSD_STAMPS", "some", 1), 0);
+  EXPECT_EQ(StampsOfEnvironment(), std::nullopt);
+  ASSERT_EQ(unsetenv("NTSD_STAMPS"), 0);
 }
 
 TEST(GuardSettings, TakeLimitsAndAccess) {

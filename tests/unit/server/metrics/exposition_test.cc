@@ -22,7 +22,7 @@ std::string TextOf(const MetricsSnapshot& snapshot) { return ExpositionText(Metr
 
 // Dashboards and alarms of operators hang on these names.
 TEST(MetricFamilies, HaveTheNamesThatWerePromised) {
-  constexpr std::array<std::string_view, 31> kNames = {
+  constexpr std::array<std::string_view, 33> kNames = {
       "ntsd_ntp_requests_total",
       "ntsd_ntp_responses_total",
       "ntsd_ntp_naks_total",
@@ -37,6 +37,8 @@ TEST(MetricFamilies, HaveTheNamesThatWerePromised) {
       "ntsd_ntp_interleaved_total",
       "ntsd_tx_timestamp_error_seconds",
       "ntsd_tx_timestamp_samples_total",
+      "ntsd_card_stamps_in_use",
+      "ntsd_card_clock_error_seconds",
       "ntsd_ke_connections_total",
       "ntsd_ke_seconds",
       "ntsd_ke_cpu_seconds_total",

@@ -23,6 +23,8 @@ inline MetricsSnapshot FullSnapshot() {
   snapshot.ntp->interleaved = {{"measured", 2}, {"reckoned", 3}};
   snapshot.ntp->transmit_error_s = histogram;
   snapshot.ntp->departure_samples = {{"asked", 4}, {"told", 4}, {"impossible", 0}};
+  snapshot.ntp->card_in_use = {{"eth0", 1}};
+  snapshot.ntp->card_error_s = {{"eth0", 4e-7}};
   snapshot.ke = MetricsSnapshot::Ke{};
   snapshot.ke->connections = {{"served", 8}, {"timeout", 9}};
   snapshot.ke->aeads = {{"15", 10}, {"30", 11}};

@@ -44,6 +44,15 @@ TEST(StatusText, TellsAllOnOneScreen) {
   EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 24) << "one screen";
 }
 
+TEST(StatusText, SaysWhoseStampsAreUsed) {
+  EXPECT_THAT(StatusText(GoodStatus(), Palette::None()), Not(HasSubstr("stamps")));
+  StatusReport status = GoodStatus();
+  status.cards = {{"eth0", true, "its clock ptp0 is known to 0.50 µs", 5e-7}, {"eth1", false, "no such interface", 0}};
+  const std::string text = StatusText(status, Palette::None());
+  EXPECT_THAT(text, HasSubstr("eth0: stamps; its clock ptp0 is known"));
+  EXPECT_THAT(text, HasSubstr("eth1: the kernel stamps; no such interface"));
+}
+
 TEST(StatusText, ShoutsWhatIsWrong) {
   StatusReport status = GoodStatus();
   status.is_draining = true;

@@ -5,10 +5,13 @@
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <linux/io_uring.h>
+#include <linux/ptp_clock.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -213,6 +216,18 @@ TEST_F(CallFilter, EndsWhoRunsAProgramOrTracesAProcess) {
   EXPECT_EQ(Try([] { return ErrorOf(syscall(SYS_execveat, AT_FDCWD, "/bin/true", nullptr, nullptr, 0)); }),
             Killed(SIGSYS));
   EXPECT_EQ(Try([] { return ErrorOf(ptrace(PTRACE_TRACEME, 0, nullptr, nullptr)); }), Killed(SIGSYS));
+}
+
+// There is no such device on most machines, but who asks another one for the time is told so, and not refused.
+TEST_F(CallFilter, LeavesTheClocksOfNetworkCardsThatAreOpen) {
+  const int device = open("/dev/null", O_RDONLY);
+  ptp_sys_offset_precise precise{};
+  ptp_sys_offset_extended extended{};
+  EXPECT_EQ(Try([&] { return ErrorOf(ioctl(device, PTP_SYS_OFFSET_PRECISE, &precise)); }), Error(ENOTTY));
+  EXPECT_EQ(Try([&] { return ErrorOf(ioctl(device, PTP_SYS_OFFSET_EXTENDED, &extended)); }), Error(ENOTTY));
+  EXPECT_EQ(Try([&] { return ErrorOf(ioctl(device, PTP_PIN_SETFUNC, &extended)); }), Error(EPERM));
+  EXPECT_EQ(Try([&] { return ErrorOf(ioctl(device, SIOCSHWTSTAMP, &extended)); }), Error(EPERM));
+  close(device);
 }
 
 TEST_F(CallFilter, ForbidsMemoryThatCanRun) {

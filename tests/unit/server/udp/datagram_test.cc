@@ -73,10 +73,29 @@ TEST(Arrival, TakesTheKernelsOwnStampOfThree) {
   ControlBuffer control;
   control.Add(SOL_SOCKET, SCM_TIMESTAMPING, stamps);
   EXPECT_EQ(control.Read(control.size()).received, UnixTime(Duration(1'767'225'600'123'456'789)));
+  EXPECT_FALSE(control.Read(0).card);
   stamps.ts[0] = {};
   ControlBuffer empty;
   empty.Add(SOL_SOCKET, SCM_TIMESTAMPING, stamps);
   EXPECT_FALSE(empty.Read(empty.size()).received) << "it has none";
+}
+
+TEST(Arrival, ReadsTheStampOfTheNetworkCardAndWhichItIs) {
+  scm_timestamping stamps{};
+  stamps.ts[0] = {.tv_sec = 1'767'225'600, .tv_nsec = 123'456'789};
+  ControlBuffer without;
+  without.Add(SOL_SOCKET, SCM_TIMESTAMPING, stamps);
+  EXPECT_FALSE(without.Read(without.size()).card) << "of the kernel alone";
+  stamps.ts[2] = {.tv_sec = 5, .tv_nsec = 6};
+  ControlBuffer control;
+  control.Add(SOL_SOCKET, SCM_TIMESTAMPING, stamps);
+  ASSERT_TRUE(control.Read(control.size()).card);
+  EXPECT_EQ(control.Read(control.size()).card->interface, 0U) << "not told";
+  control.Add(SOL_SOCKET, SCM_TIMESTAMPING_PKTINFO, scm_ts_pktinfo{.if_index = 3, .pkt_length = 90, .reserved = {}});
+  const Arrival arrival = control.Read(control.size());
+  EXPECT_EQ(arrival.card->time, CardTime{5'000'000'006});
+  EXPECT_EQ(arrival.card->interface, 3U);
+  EXPECT_EQ(arrival.received, UnixTime(Duration(1'767'225'600'123'456'789))) << "the kernel's stays beside it";
 }
 
 TEST(Departure, IsReadFromAnErrorQueueAndFromNothingElse) {
