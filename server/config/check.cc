@@ -119,10 +119,6 @@ class Checker {
       if (interfaces[i].empty() || interfaces[i].size() > kInterfaceNameSizeMax) {
         Fail(key, fmt::format("expected the name of an interface, 1 to {} octets", kInterfaceNameSizeMax));
       }
-      if (std::find(interfaces.begin(), interfaces.begin() + static_cast<std::ptrdiff_t>(i), interfaces[i]) !=
-          interfaces.begin() + static_cast<std::ptrdiff_t>(i)) {
-        Fail(key, fmt::format("{} stands there twice", interfaces[i]));
-      }
     }
   }
 

@@ -146,7 +146,8 @@ TEST(CheckConfig, RefusesInterfacesThatCannotBe) {
   EXPECT_THAT(complaints(R"(["sixteen-octets--"])"),
               ElementsAre(HasSubstr("the name of an interface, 1 to 15 octets")));
   EXPECT_THAT(complaints(R"([""])"), ElementsAre(HasSubstr("hardware-timestamps[0]: expected the name")));
-  EXPECT_THAT(complaints(R"(["eth0", "eth1", "eth0"])"), ElementsAre(HasSubstr("[2]: eth0 stands there twice")));
+  EXPECT_THAT(complaints(R"(["eth0", "eth1", "eth0"])"),
+              ElementsAre(HasSubstr("[2]: \"eth0\" stands in this list twice")));
   EXPECT_THAT(complaints(R"(["a", "b", "c", "d", "e", "f", "g", "h", "i"])"),
               ElementsAre(HasSubstr("no more than 8 interfaces")));
 }
