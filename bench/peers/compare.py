@@ -231,6 +231,10 @@ def ratios(results):
             found[f"{name} against {reference}: CPU an answer"] = statistics.median(a["cpu_us"] / b["cpu_us"] for a, b in pairs)
             pairs = zip(results[reference], results[name])
             found[f"{name} against {reference}: p99 at half load"] = statistics.median(a["half_p99_us"] / b["half_p99_us"] for a, b in pairs)
+    for ours, barest in (("ntsd, NTS", "echo, bare, 228 octets"), ("ntsd, plain", "echo, bare, 48 octets")):
+        if ours in results and barest in results:
+            pairs = zip(results[barest], results[ours])
+            found[f"{ours} against {barest}: CPU an answer"] = statistics.median(a["cpu_us"] / b["cpu_us"] for a, b in pairs)
     for what, figure in (("NTS", "cpu_us"), ("plain", "cpu_us"), ("handshakes", "cpu_us")):
         ours, theirs = f"ntsd, {what}", f"chronyd, {what}"
         if ours in results and theirs in results:
