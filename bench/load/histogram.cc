@@ -91,6 +91,10 @@ Samples::Summary Samples::Summarize() const {
   summary.p90 = at(0.90);
   summary.p99 = at(0.99);
   summary.max = sorted.back();
+  for (Duration& value : sorted) value = std::chrono::abs(value);
+  std::sort(sorted.begin(), sorted.end());
+  summary.size_median = at(0.50);
+  summary.size_p99 = at(0.99);
   return summary;
 }
 

@@ -65,6 +65,7 @@ class Samples {
   struct Summary {
     std::uint64_t count = 0;
     Duration min{}, p1{}, p10{}, median{}, p90{}, p99{}, max{};
+    Duration size_median{}, size_p99{};  // without regard to the sign
   };
   Summary Summarize() const;
 

@@ -48,9 +48,16 @@ Json ToJson(const Histogram& histogram) {
 
 Json ToJson(const Samples& samples) {
   const Samples::Summary summary = samples.Summarize();
-  return {{"count", summary.count},    {"min_us", Us(summary.min)},    {"p1_us", Us(summary.p1)},
-          {"p10_us", Us(summary.p10)}, {"p50_us", Us(summary.median)}, {"p90_us", Us(summary.p90)},
-          {"p99_us", Us(summary.p99)}, {"max_us", Us(summary.max)}};
+  return {{"count", summary.count},
+          {"min_us", Us(summary.min)},
+          {"p1_us", Us(summary.p1)},
+          {"p10_us", Us(summary.p10)},
+          {"p50_us", Us(summary.median)},
+          {"p90_us", Us(summary.p90)},
+          {"p99_us", Us(summary.p99)},
+          {"max_us", Us(summary.max)},
+          {"size_p50_us", Us(summary.size_median)},
+          {"size_p99_us", Us(summary.size_p99)}};
 }
 
 // Every kind of answer for all requests, and again for each kind of request that was sent.

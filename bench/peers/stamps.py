@@ -34,7 +34,8 @@ FIGURES = ("receive_error", "transmit_error", "offset_error")
 
 
 def percentile(stamps, figure, share):
-    return stamps[figure][f"p{share}_us"]
+    # An offset is as wrong to one side as to the other: its 99th percentile is without the sign.
+    return stamps[figure][f"{'size_' if figure == 'offset_error' and share == 99 else ''}p{share}_us"]
 
 
 def measure(lab, start, load):
@@ -67,7 +68,7 @@ def page(options, host, rounds):
     if options.note:
         lines += [options.note, ""]
     lines += [f"{host['cpu']}, {host['kernel']}; server on CPU {options.server_cpu}, load on CPU {options.load_cpu}, {options.link}; "
-              f"medians of {options.rounds} rounds of {options.seconds:g} s. µs, median / 99th percentile.", "",
+              f"medians of {options.rounds} rounds of {options.seconds:g} s. µs, median / 99th percentile, that of the offset without regard to its sign.", "",
               "| server | load | T2 late | T3 early | offset error | CPU an answer |", "|---|---|---:|---:|---:|---:|"]
     for name, measured in rounds.items():
         for load in [*LOADS, "idle, interleaved"]:

@@ -102,6 +102,8 @@ TEST(Samples, KeepsSignsAndExactPercentiles) {
   EXPECT_EQ(summary.median, Duration(0));
   EXPECT_EQ(summary.p99, Duration(49));
   EXPECT_EQ(summary.max, Duration(50));
+  EXPECT_EQ(summary.size_median, Duration(25));
+  EXPECT_EQ(summary.size_p99, Duration(50));
   EXPECT_EQ(Samples().Summarize().count, 0U);
 }
 
