@@ -85,6 +85,7 @@ def main():
         lines += [f"| {what} | {median:,.1f} | {least:,.1f} | {most:,.1f} |" for what, (median, least, most) in figures[name].items()]
         print(f"{name}: done", file=sys.stderr)
     stem = options.out / f"{date:%Y-%m-%d}-micro"
+    stem.parent.mkdir(parents=True, exist_ok=True)
     stem.with_suffix(".md").write_text("\n".join(lines) + "\n")
     stem.with_suffix(".json").write_text(json.dumps({"date": date.isoformat(), "cpu": cpu_model(), "ns": figures}, indent=1) + "\n")
     print(f"written: {stem}.md and .json", file=sys.stderr)
