@@ -28,7 +28,7 @@ inline constexpr std::size_t kBatchSizeMax = 64;
 inline constexpr std::size_t kBatchCookiesMax = kBatchSizeMax * kCookiesPerReplyMax;
 // Answers that share one reading of the clock, one sealing and one system call. Every send after the reading makes it
 // older (about 1.5 µs each), and the stamp is authenticated, so it cannot be corrected once the answer is sealed.
-// Groups of 8 would cost 3 % less CPU and double the largest errors near saturation; groups of 2 would cost 15 % more.
+// Groups of 8 would cost 3 % less CPU, with larger errors of the stamps under load; groups of 2 would cost 15 % more.
 inline constexpr std::size_t kSendGroupSizeMax = 4;
 // Batches up to this size are stamped and sent one by one. A send that wakes its receiver takes several microseconds,
 // any other one or two, and nobody knows before which it will be: what stands behind it in a group is stamped wrong by

@@ -3,12 +3,10 @@
 // tells late or not at all, and restarts. Who gets the departure of which answer is checked against a ledger of what
 // really happened:
 //
-//   * it is of an answer of this process, with the receive timestamp that the client names, and told for the first
-//   time;
+//   * it is of an answer of this process, with the receive timestamp that the client names, told for the first time;
 //   * it is when that answer left, by the clock that it was stamped with, and the clock was not set since;
 //   * everybody else gets a basic answer with its own departure: because the clock was set, the server has restarted,
-//   the
-//     entry was evicted, or the departure was told before.
+//     the entry was evicted, or the departure was told before.
 //
 // A failure names its seed; NTSD_SIM_SEED=N runs that one alone.
 #include <gtest/gtest.h>
@@ -34,7 +32,6 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
-using testing::FakeRandom;
 using testing::PacketBuilder;
 
 constexpr std::size_t kClientCount = 48;
@@ -60,13 +57,10 @@ struct Tally {
   int evicted = 0;
 };
 
-class InterleavedService {
+class InterleavedService : private Scene {
  public:
   explicit InterleavedService(std::uint64_t seed)
-      : random_(seed),
-        truth_{UnixTime(seconds(1'790'000'000)), {}, 0},
-        clock_(truth_),
-        daemon_(clock_, random_),
+      : Scene({.start = UnixTime(seconds(1'790'000'000))}, seed),
         ring_(KeySet::Make(std::vector<MasterKey>{testing::MakeMasterKey(0xA001)}, 0, 1, false)),
         watcher_({}, std::make_unique<DaemonSource>(daemon_), clock_, published_, log_),
         last_receives_(kClientCount) {
@@ -80,21 +74,11 @@ class InterleavedService {
     PlanStep();
     PlanRestart();
     for (std::size_t client = 0; client < kClientCount; ++client) PlanRequest(client);
-    while (!::testing::Test::HasFatalFailure() && events_.next() < kLength) {
-      clock_.AdvanceTo(events_.next());
-      events_.Take()();
-    }
+    RunFor(kLength);
     return tally_;
   }
 
  private:
-  Duration Between(Duration least, Duration most) {
-    return least +
-           Duration(static_cast<std::int64_t>(random_.Below(static_cast<std::uint64_t>((most - least).count()))));
-  }
-  bool Chance(unsigned percent) { return random_.Below(100) < percent; }
-  void In(Duration delay, Events::Action action) { events_.At(clock_.elapsed() + delay, std::move(action)); }
-
   // --- The machine ---
 
   // A process with nothing in memory.
@@ -153,7 +137,7 @@ class InterleavedService {
     request.header().transmit.bits = random_.Next();
     if (client % 3 == 0) {
       const AssociationKeys keys = testing::VectorKeys(AeadId::kAesSivCmac256);
-      request.UniqueId().Cookie(Cookie(keys)).Authenticate(*SelectAead(), keys);
+      request.UniqueId().Cookie(testing::SealedCookie(ring_, random_, keys)).Authenticate(*SelectAead(), keys);
     }
     const int copies = Chance(8) ? 2 : 1;
     for (int copy = 0; copy < copies; ++copy) {
@@ -161,14 +145,6 @@ class InterleavedService {
       In(Between(microseconds(50), milliseconds(50)),
          [this, client, octets = request.Build()] { Serve(client, octets); });
     }
-  }
-  Octets Cookie(const AssociationKeys& keys) {
-    KeyRing::Reader reader(ring_);
-    const KeyRing::Pin pin = reader.Acquire();
-    Octets cookie(CookieSize(pin->current().key.aead(), keys.aead));
-    const CookieSealJob job{.keys = &keys, .cookie = cookie.data()};
-    SealCookies(*SelectAead(), *pin, random_, std::span(&job, 1));
-    return cookie;
   }
 
   // --- The server ---
@@ -251,11 +227,6 @@ class InterleavedService {
     }
   }
 
-  FakeRandom random_;
-  TrueTime truth_;
-  MachineClock clock_;
-  Daemon daemon_;
-  Events events_;
   Log log_{LogLevel::kError, LogFormat::kText, [](std::string_view) {}};
   Published<ServerState> published_{ServerState{}};
   KeyRing ring_;

@@ -29,7 +29,6 @@ using std::chrono::hours;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using testing::FakeRandom;
 
 constexpr std::size_t kPlainListener = 0;
 constexpr std::size_t kSmearingListener = 1;
@@ -71,14 +70,11 @@ struct Client {
   Duration sent{};
 };
 
-class Service {
+class Service : private Scene {
  public:
   Service(const Scenario& scenario, std::uint64_t seed)
-      : scenario_(scenario),
-        random_(seed),
-        truth_{scenario.start, scenario.leap_at, scenario.change},
-        clock_(truth_),
-        daemon_(clock_, random_),
+      : Scene({scenario.start, scenario.leap_at, scenario.change}, seed),
+        scenario_(scenario),
         ring_(KeySet::Make(std::vector<MasterKey>{testing::MakeMasterKey(0xA001)}, 0, 1, false)),
         watcher_(Settings(), std::make_unique<DaemonSource>(daemon_), clock_, published_, log_),
         responder_(*SelectAead(), ring_, published_, clock_, random_,
@@ -99,10 +95,7 @@ class Service {
     if (scenario_.strangers) PlanStranger();
     if (scenario_.outages) PlanOutage();
     for (std::size_t i = 0; i < clients_.size(); ++i) PlanRequest(i);
-    while (!::testing::Test::HasFatalFailure() && events_.next() < scenario_.length) {
-      clock_.AdvanceTo(events_.next());
-      events_.Take()();
-    }
+    RunFor(scenario_.length);
     return tally_;
   }
 
@@ -112,13 +105,6 @@ class Service {
     settings.distance_max = milliseconds(250);
     return settings;
   }
-  // Between the two, evenly.
-  Duration Between(Duration least, Duration most) {
-    return least +
-           Duration(static_cast<std::int64_t>(random_.Below(static_cast<std::uint64_t>((most - least).count()))));
-  }
-  bool Chance(unsigned percent) { return random_.Below(100) < percent; }
-  void In(Duration delay, Events::Action action) { events_.At(clock_.elapsed() + delay, std::move(action)); }
 
   void AddClient(std::uint8_t version, std::size_t listener, std::optional<AeadId> aead) {
     Client client;
@@ -127,17 +113,10 @@ class Service {
     if (aead) {
       client.association.emplace();
       client.association->keys = testing::VectorKeys(*aead);
-      for (int i = 0; i < 8; ++i) client.association->cookies.push_back(Cookie(client.association->keys));
+      for (int i = 0; i < 8; ++i)
+        client.association->cookies.push_back(testing::SealedCookie(ring_, random_, client.association->keys));
     }
     clients_.push_back(std::move(client));
-  }
-  Octets Cookie(const AssociationKeys& keys) {
-    KeyRing::Reader reader(ring_);
-    const KeyRing::Pin pin = reader.Acquire();
-    Octets cookie(CookieSize(pin->current().key.aead(), keys.aead));
-    const CookieSealJob job{.keys = &keys, .cookie = cookie.data()};
-    SealCookies(*SelectAead(), *pin, random_, std::span(&job, 1));
-    return cookie;
   }
 
   // --- The machine ---
@@ -238,7 +217,7 @@ class Service {
     ++tally_.asked;
     if (client.association) {
       while (client.association->cookies.size() < 4)
-        client.association->cookies.push_back(Cookie(client.association->keys));
+        client.association->cookies.push_back(testing::SealedCookie(ring_, random_, client.association->keys));
       client.request = BuildNtsRequest(*client.association, *SelectAead(), random_);
     } else {
       client.request = BuildPlainRequest(client.version, random_);
@@ -370,11 +349,6 @@ class Service {
   }
 
   const Scenario scenario_;
-  FakeRandom random_;
-  TrueTime truth_;
-  MachineClock clock_;
-  Daemon daemon_;
-  Events events_;
   Log log_{LogLevel::kError, LogFormat::kText, [](std::string_view) {}};
   Published<ServerState> published_{ServerState{}};
   KeyRing ring_;

@@ -3,6 +3,8 @@
 // `elapsed` is true time since the start; everything else follows from it and a seed.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -180,6 +182,34 @@ class DaemonSource final : public ClockSource {
 
  private:
   const Daemon& daemon_;
+};
+
+// What a simulation is made of: the machine, chance, and what is going to happen. Everything follows from the seed.
+class Scene {
+ protected:
+  Scene(const TrueTime& truth, std::uint64_t seed)
+      : random_(seed), truth_(truth), clock_(truth_), daemon_(clock_, random_) {}
+
+  // Between the two, evenly.
+  Duration Between(Duration least, Duration most) {
+    return least +
+           Duration(static_cast<std::int64_t>(random_.Below(static_cast<std::uint64_t>((most - least).count()))));
+  }
+  bool Chance(unsigned percent) { return random_.Below(100) < percent; }
+  void In(Duration delay, Events::Action action) { events_.At(clock_.elapsed() + delay, std::move(action)); }
+  // One event after the other, until so much true time has passed or a test has failed for good.
+  void RunFor(Duration length) {
+    while (!::testing::Test::HasFatalFailure() && events_.next() < length) {
+      clock_.AdvanceTo(events_.next());
+      events_.Take()();
+    }
+  }
+
+  testing::FakeRandom random_;
+  TrueTime truth_;
+  MachineClock clock_;
+  Daemon daemon_;
+  Events events_;
 };
 
 }  // namespace ntsd::sim

@@ -22,6 +22,16 @@ inline MasterKey MakeMasterKey(KeyId id, AeadId aead = AeadId::kAesSivCmac256, s
   return key;
 }
 
+// A cookie under the current key of the ring.
+inline Octets SealedCookie(KeyRing& ring, Random& random, const AssociationKeys& keys) {
+  KeyRing::Reader reader(ring);
+  const KeyRing::Pin pin = reader.Acquire();
+  Octets cookie(CookieSize(pin->current().key.aead(), keys.aead));
+  const CookieSealJob job{.keys = &keys, .cookie = cookie.data()};
+  SealCookies(*SelectAead(), *pin, random, std::span(&job, 1));
+  return cookie;
+}
+
 // The keys of the worked examples for that AEAD.
 inline AssociationKeys VectorKeys(AeadId aead) {
   AssociationKeys keys;
@@ -96,14 +106,7 @@ class ResponderHarness {
   }
   Answer Ask(const Octets& request) { return Ask(std::vector<Octets>{request})[0]; }
 
-  Octets SealedCookie(const AssociationKeys& keys) {
-    KeyRing::Reader reader(ring);
-    const KeyRing::Pin pin = reader.Acquire();
-    Octets cookie(CookieSize(pin->current().key.aead(), keys.aead));
-    const CookieSealJob job{.keys = &keys, .cookie = cookie.data()};
-    SealCookies(*SelectAead(), *pin, random, std::span(&job, 1));
-    return cookie;
-  }
+  Octets SealedCookie(const AssociationKeys& keys) { return testing::SealedCookie(ring, random, keys); }
   // What NTS-KE would have given a client.
   NtsAssociation Associate(AeadId aead, std::size_t cookie_count = 8) {
     NtsAssociation association;
